@@ -1,0 +1,84 @@
+"""Name a pretrained checkpoint, a dataset and a strategy; get a fine-tuned model that is proven to work.
+
+    import hftransfer as ht
+    recipe = ht.load_recipe("quickstart", "training.epochs=1")
+    result = ht.run(recipe)
+    result.metrics["test"]["accuracy"]
+    result.predict(["where is my parcel?"])
+
+Importing this package loads no torch; the names below are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from hftransfer.errors import (
+        CheckpointError,
+        DataError,
+        HFTransferError,
+        InputError,
+        RecipeError,
+        ReloadError,
+        RunDirectoryError,
+        TrainingError,
+    )
+    from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
+    from hftransfer.registry import METRICS, STRATEGIES, TASKS
+    from hftransfer.result import Prediction, Result
+    from hftransfer.runner import check, load_run, run
+
+_HOMES = {
+    "hftransfer.errors": (
+        "CheckpointError",
+        "DataError",
+        "HFTransferError",
+        "InputError",
+        "RecipeError",
+        "ReloadError",
+        "RunDirectoryError",
+        "TrainingError",
+    ),
+    "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
+    "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
+    "hftransfer.result": ("Prediction", "Result"),
+    "hftransfer.runner": ("check", "load_run", "run"),
+}
+_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "METRICS",
+    "STRATEGIES",
+    "TASKS",
+    "CheckpointError",
+    "DataError",
+    "HFTransferError",
+    "InputError",
+    "Prediction",
+    "Recipe",
+    "RecipeError",
+    "ReloadError",
+    "Result",
+    "RunDirectoryError",
+    "TrainingError",
+    "check",
+    "dump_recipe",
+    "load_recipe",
+    "load_run",
+    "recipe_schema",
+    "run",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME_OF:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOME_OF[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,39 @@
+"""Where things lie: inside installed packages, and among the recipes that travel with this one."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+from hftransfer.errors import InputError
+
+PREFIX = "package:"
+
+
+def in_package(name: str) -> Path:
+    """The folder or file that `package:NAME/path` names, found without importing the package.
+
+    Raises InputError when the package is not installed or holds no such path.
+    """
+    package, _, rest = name.removeprefix(PREFIX).partition("/")
+    spec = importlib.util.find_spec(package) if package.isidentifier() else None
+    if spec is None or not spec.submodule_search_locations:
+        raise InputError(
+            f"{name}: no package named `{package}` is installed here",
+            hint=f"install it (pip install {package.replace('_', '-')}), or write a folder or a Hub id",
+        )
+    found = Path(next(iter(spec.submodule_search_locations))) / rest
+    if not found.exists():
+        inside = sorted(path.name for path in found.parent.iterdir()) if found.parent.is_dir() else []
+        raise InputError(
+            f"{name}: the package `{package}` is installed but holds no `{rest}`",
+            hint=f"it holds: {', '.join(n for n in inside if not n.startswith(('_', '.')))}" if inside else None,
+        )
+    return found
+
+
+def recipes_folder() -> Path:
+    """The shipped recipes: inside the installed package, or beside it in a checkout."""
+    here = Path(__file__).resolve().parent
+    inside = here / "recipes"
+    return inside if inside.is_dir() else here.parent / "recipes"
