@@ -1,0 +1,22 @@
+"""Accuracy."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sklearn.metrics import accuracy_score
+
+from hftransfer.metrics.in_memory import InMemoryMetric
+
+if TYPE_CHECKING:
+    from hftransfer.metrics.base import IntArray
+
+
+class Accuracy(InMemoryMetric):
+    """Share of rows whose predicted class is the reference."""
+
+    reference_url = "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.accuracy_score.html"
+
+    def _compute(self, predictions: IntArray, references: IntArray) -> dict[str, float]:
+        """predictions, references: (N,) classes as integers. Returns {"accuracy": float from 0 to 1}."""
+        return {"accuracy": float(accuracy_score(references, predictions))}

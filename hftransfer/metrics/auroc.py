@@ -1,0 +1,49 @@
+"""Area under the receiver operating characteristic."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+from datasets import Features, Sequence, Value
+from sklearn.metrics import roc_auc_score
+
+from hftransfer.metrics.in_memory import InMemoryMetric
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class RocAuc(InMemoryMetric):
+    """Chance that a row of a class gets a higher score for it than a row of another class (Fawcett 2006).
+
+    Two classes: class 1 against class 0. More: each class against the rest, and their unweighted mean.
+    """
+
+    reference_url = "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.roc_auc_score.html"
+    # The numpy format of `datasets` rounds to float32: scores that differ become ties, and the area changes.
+    data_format = "arrow"
+
+    def _features(self) -> list[Features]:
+        references = Value("int64")
+        return [
+            Features({"references": references, "prediction_scores": Value("float64")}),
+            Features({"references": references, "prediction_scores": Sequence(Value("float64"))}),
+        ]
+
+    def _compute(self, references: pa.ChunkedArray, prediction_scores: pa.ChunkedArray) -> dict[str, float]:
+        """references: (N,) classes as integers. prediction_scores: (N, C) probabilities; or (N,), of class 1.
+
+        Returns {"roc_auc": float from 0 to 1}; nan, as in scikit-learn, where the references lack a class.
+        """
+        classes, scores = references.to_numpy(), prediction_scores.to_numpy()
+        if scores.dtype == object:
+            scores = np.stack(scores)
+        count = scores.shape[1] if scores.ndim == 2 else 2
+        # Asked here, since scikit-learn warns or raises depending on its version.
+        if count < 2 or len(np.unique(classes)) != count:
+            return {"roc_auc": float("nan")}
+        if count == 2:
+            return {"roc_auc": float(roc_auc_score(classes, scores if scores.ndim == 1 else scores[:, 1]))}
+        area = roc_auc_score(classes, scores, multi_class="ovr", average="macro", labels=np.arange(count))
+        return {"roc_auc": float(area)}
