@@ -1,0 +1,107 @@
+"""What a model is made of: backbone and head, read off its structure and never off lists of names.
+
+The backbone is what transformers calls `base_model` (the attribute named by `base_model_prefix`); the head is
+everything outside it. `model` may be wrapped (PEFT, DistributedDataParallel): names are those in what is
+given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import nn
+    from transformers import PreTrainedModel
+
+
+def pretrained(model: nn.Module) -> tuple[str, PreTrainedModel]:
+    """The transformers model inside `model`, and its name there (empty when it is `model` itself).
+
+    Raises TypeError where there is none.
+    """
+    from transformers import PreTrainedModel
+
+    for name, module in model.named_modules():
+        if isinstance(module, PreTrainedModel):
+            return name, module
+    raise TypeError(f"{type(model).__name__} holds no transformers model")
+
+
+def backbone(model: nn.Module) -> nn.Module:
+    """The pretrained body; the whole model where it has no head."""
+    body: nn.Module = pretrained(model)[1].base_model
+    return body
+
+
+def head_parameters(model: nn.Module) -> list[str]:
+    """Names of the parameters outside the backbone. (One that is tied to the backbone belongs to it.)"""
+    body = {id(parameter) for parameter in backbone(model).parameters()}
+    return [name for name, parameter in model.named_parameters() if id(parameter) not in body]
+
+
+def head_modules(model: nn.Module) -> list[str]:
+    """Names of the topmost modules outside the backbone that hold parameters, none of them the backbone's.
+
+    (A decoder that shares the embedding's weights is thus left out, its untied siblings are not.)
+    """
+    prefix, inner = pretrained(model)
+    body = {id(parameter) for parameter in inner.base_model.parameters()}
+    return list(_untied(inner, prefix, body))
+
+
+def _untied(module: nn.Module, name: str, body: set[int]) -> Iterator[str]:
+    for child_name, child in module.named_children():
+        parameters = {id(parameter) for parameter in child.parameters()}
+        path = join(name, child_name)
+        if parameters and parameters.isdisjoint(body):
+            yield path
+        elif not parameters <= body:
+            yield from _untied(child, path, body)
+
+
+def is_tied(model: nn.Module, module: str) -> bool:
+    """Whether a parameter of the module of that name is used outside it as well."""
+    inside = {id(parameter) for parameter in model.get_submodule(module).parameters()}
+    everywhere = model.named_parameters(remove_duplicate=False)
+    return any(id(parameter) in inside and not within(name, {module}) for name, parameter in everywhere)
+
+
+def linear_maps(model: nn.Module) -> dict[str, nn.Module]:
+    """Name -> module, for every linear layer and convolution of the backbone."""
+    from torch import nn
+
+    body = {id(module) for module in backbone(model).modules()}
+    kinds = (nn.Linear, nn.Conv2d)
+    return {name: m for name, m in model.named_modules() if id(m) in body and isinstance(m, kinds)}
+
+
+def in_blocks(model: nn.Module) -> set[str]:
+    """Names of the modules inside the backbone's repeated blocks (in a ModuleList or Sequential)."""
+    from torch import nn
+
+    body = {id(module) for module in backbone(model).modules()}
+    lists = {
+        name
+        for name, module in model.named_modules()
+        if id(module) in body and isinstance(module, nn.ModuleList | nn.Sequential)
+    }
+    return {name for name, _ in model.named_modules() if within(name, lists)}
+
+
+def batch_norms(model: nn.Module) -> list[nn.Module]:
+    """The BatchNorm layers of the backbone (with or without synchronisation, of any dimension)."""
+    from torch.nn.modules.batchnorm import _BatchNorm
+
+    return [module for module in backbone(model).modules() if isinstance(module, _BatchNorm)]
+
+
+def join(*names: str) -> str:
+    """Dotted name of its parts, empty ones left out."""
+    return ".".join(name for name in names if name)
+
+
+def within(name: str, ancestors: Collection[str]) -> bool:
+    """Whether one of `ancestors` is a true ancestor of the module or parameter `name`."""
+    parts = name.split(".")
+    return any(".".join(parts[:end]) in ancestors for end in range(1, len(parts)))
