@@ -88,7 +88,9 @@ class ReloadError(HFTransferError):
 
 def nearest(name: str, names: Iterable[str]) -> str | None:
     """The known name most like `name`, or None when nothing is close."""
-    matches = difflib.get_close_matches(name.lower(), {known.lower(): known for known in names}, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(
+        name.lower(), {known.lower(): known for known in names}, n=1, cutoff=0.6
+    )
     return next((known for known in names if known.lower() == matches[0]), None) if matches else None
 
 

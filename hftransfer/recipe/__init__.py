@@ -1,0 +1,42 @@
+"""Recipes: the schema, and how YAML becomes one."""
+
+from hftransfer.recipe.copy import copy_recipe
+from hftransfer.recipe.file import shipped_recipes
+from hftransfer.recipe.json_schema import recipe_schema
+from hftransfer.recipe.load import Document, dump_recipe, load_recipe, read_recipe
+from hftransfer.recipe.memory import MEMORY
+from hftransfer.recipe.schema import (
+    SGD,
+    SPLITS,
+    Adam,
+    AdamW,
+    CheckpointSection,
+    DataSection,
+    HoldOut,
+    Recipe,
+    RMSprop,
+    Split,
+    TrainingSection,
+)
+
+__all__ = [
+    "MEMORY",
+    "SGD",
+    "SPLITS",
+    "Adam",
+    "AdamW",
+    "CheckpointSection",
+    "DataSection",
+    "Document",
+    "HoldOut",
+    "RMSprop",
+    "Recipe",
+    "Split",
+    "TrainingSection",
+    "copy_recipe",
+    "dump_recipe",
+    "load_recipe",
+    "read_recipe",
+    "recipe_schema",
+    "shipped_recipes",
+]

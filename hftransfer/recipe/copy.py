@@ -1,0 +1,59 @@
+"""A recipe's text as a file of one's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import yaml
+
+from hftransfer.errors import Problem, RecipeError
+from hftransfer.files import write_text
+from hftransfer.recipe.load import Document, read_recipe
+
+
+def copy_recipe(name_or_path: str, destination: Path) -> Path:
+    """Write the recipe's text, comments and all, to `destination` (a new file, or a folder). Returns the file.
+
+    Relative paths to data and checkpoint start at the recipe's folder; they are written absolute, so that the copy
+    means the same files. Raises RecipeError when there is a file already, or the recipe cannot be read.
+    """
+    document = read_recipe(name_or_path)
+    target = destination / f"{document.name}.yaml" if destination.is_dir() else destination
+    if target.suffix not in (".yaml", ".yml"):
+        target = target.with_name(f"{target.name}.yaml")
+    if target.exists():
+        raise RecipeError(
+            [Problem("", "there is a file already; nothing was written", "give another name")],
+            source=str(target),
+        )
+    write_text(target, _with_absolute_paths(document))
+    return target
+
+
+def _with_absolute_paths(document: Document) -> str:
+    """The text, with every scalar that stands for a relative path replaced by the path itself."""
+    text = document.text
+    changed = set()  # an anchored path that is used twice stands in one place
+    for key, place in document.places.items():
+        value = _value_at(document.value, key)
+        relative = (
+            isinstance(value, str) and value != place.written and key[:1] in (("data",), ("checkpoint",))
+        )
+        if relative and Path(str(value)).is_absolute() and place.start is not None and place.end is not None:
+            changed.add((place.start, place.end, str(value)))
+    for start, end, value in sorted(changed, reverse=True):
+        text = (
+            text[:start]
+            + yaml.safe_dump(value, default_style=None).removesuffix("\n...\n").strip()
+            + text[end:]
+        )
+    return text
+
+
+def _value_at(value: object, key: tuple[str | int, ...]) -> object:
+    for part in key:
+        try:
+            value = value[part]  # type: ignore[index]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return value

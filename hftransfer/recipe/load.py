@@ -1,0 +1,156 @@
+"""From a recipe's file to a Recipe and back."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from hftransfer.errors import Problem, RecipeError
+from hftransfer.recipe.expect import shown
+from hftransfer.recipe.file import find_recipe, read_text
+from hftransfer.recipe.memory import described, in_memory
+from hftransfer.recipe.overrides import COMMAND_LINE, apply_overrides
+from hftransfer.recipe.paths import make_absolute
+from hftransfer.recipe.schema import Recipe
+from hftransfer.recipe.yaml import Key, Place, Tree, add_core_schema, parse
+
+
+@dataclass(frozen=True)
+class Document:
+    """A recipe's file as it was read, before it is checked against the schema.
+
+    name: the file's name without its suffix. path: the file. text: all of it, without a byte order mark.
+    value: its plain data, overrides applied and paths made absolute. places: where every value stands.
+    """
+
+    name: str
+    path: Path
+    text: str
+    value: dict[str, Any]
+    places: Mapping[Key, Place]
+
+
+def read_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Document:
+    """Read a recipe's file and apply overrides (`training.epochs=1`), without checking it against the schema.
+
+    name_or_path: a file, with or without `.yaml`, or the name of a shipped recipe. Relative paths in the file
+    start at the file's folder, those in overrides at the current one. Raises RecipeError.
+    """
+    document, problems = _read(name_or_path, overrides)
+    if problems:
+        raise RecipeError(problems, source=str(document.path))
+    return document
+
+
+def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str) -> Recipe:
+    """The recipe of that file or shipped name, with overrides applied, checked and filled with defaults.
+
+    Raises RecipeError with every mistake at once, each with its key and its line. Loads nothing that the
+    recipe names.
+    """
+    document, problems = _read(name_or_path, overrides)
+    recipe = None
+    try:
+        recipe = Recipe(**_labels_as_written(document))
+    except RecipeError as error:
+        wrong = [problem.key for problem in problems if problem.key]
+        located = [_locate(problem, document.places) for problem in error.problems]
+        problems += [
+            p for p in located if not any(p.key == key or key.startswith(f"{p.key}.") for key in wrong)
+        ]
+    if recipe is None or problems:
+        raise RecipeError(sorted(problems, key=_order), source=str(document.path))
+    return recipe
+
+
+def dump_recipe(recipe: Recipe) -> str:
+    """The whole recipe, every default included, as YAML that `load_recipe` reads back to an equal recipe.
+
+    Rows in memory cannot be written: they become a description (`memory: 120 rows`), which `load_recipe`
+    refuses.
+    """
+    # The source is left out of pydantic's dump, which would walk through the rows of a table.
+    value = recipe.model_dump(mode="json", exclude={"data": {"source"}})
+    source = recipe.data.source
+    value["data"] = {"source": described(source) if in_memory(source) else source, **value["data"]}
+    text: str = yaml.dump(
+        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
+    )
+    return text
+
+
+class _Dumper(yaml.SafeDumper):
+    """Quotes what YAML 1.2 would not read as text, and nothing else; writes no anchors."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+add_core_schema(_Dumper)
+
+
+def _read(name_or_path: str | os.PathLike[str], overrides: Sequence[str]) -> tuple[Document, list[Problem]]:
+    """The document, and what is wrong in it that does not keep the rest from being looked at."""
+    path = find_recipe(name_or_path)
+    text = read_text(path)
+    tree = parse(text)
+    if not isinstance(tree.value, dict):
+        raise RecipeError(tree.problems or [_not_a_section(tree, text)], source=str(path))
+    apply_overrides(tree, overrides)
+    misplaced = make_absolute(tree.value, tree.places, path.absolute().parent)
+    tree.problems += [_locate(problem, tree.places) for problem in misplaced]
+    return Document(path.stem, path, text, tree.value, tree.places), tree.problems
+
+
+def _not_a_section(tree: Tree, text: str) -> Problem:
+    hint = "a recipe has the keys checkpoint, data and task; see: hftransfer list recipes"
+    if tree.empty and not text.strip():
+        return Problem("", "the file is empty", hint)
+    if tree.empty:
+        return Problem("", "the file holds comments only, no recipe", hint)
+    found = shown(tree.value)
+    if isinstance(tree.value, str) and ":" in tree.value:
+        hint = f"write a space after the colon: `{tree.value.splitlines()[0].replace(':', ': ', 1)[:60]}`"
+    return Problem(
+        "", f"expected keys with their values (`checkpoint: ...`), found {found}", hint, line=1, column=1
+    )
+
+
+def _labels_as_written(document: Document) -> dict[str, Any]:
+    """Label names are text: `007` and `1.0` stay as written, though YAML reads them as numbers."""
+    value = dict(document.value)
+    data = value.get("data")
+    labels = data.get("labels") if isinstance(data, dict) else None
+    if isinstance(data, dict) and isinstance(labels, list):
+        written = [
+            _written(document.places.get(("data", "labels", i)), label) for i, label in enumerate(labels)
+        ]
+        value["data"] = {**data, "labels": written}
+    return value
+
+
+def _written(place: Place | None, label: Any) -> Any:
+    return label if place is None or not place.written else place.written
+
+
+def _locate(problem: Problem, places: Mapping[Key, Place]) -> Problem:
+    """The problem with the place of its key, or of the nearest section around it that is there."""
+    by_key = {".".join(map(str, path)): place for path, place in places.items()}
+    key = problem.key
+    while key and key not in by_key:
+        key = key.rpartition(".")[0]
+    place = by_key.get(key)
+    if place is None:
+        return problem
+    if place.origin is not None:
+        return replace(problem, source=COMMAND_LINE)
+    return replace(problem, line=place.line, column=place.column)
+
+
+def _order(problem: Problem) -> tuple[bool, int, int]:
+    return problem.line is None, problem.line or 0, problem.column or 0

@@ -1,0 +1,123 @@
+"""Dotted overrides, `training.epochs=1`: a recipe's keys, set on the command line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from hftransfer.errors import Problem
+from hftransfer.recipe.expect import shown
+from hftransfer.recipe.problems import dotted
+from hftransfer.recipe.schema import SPLITS, CheckpointSection, DataSection
+from hftransfer.recipe.yaml import Key, Place, Tree, parse
+
+COMMAND_LINE = "command line"
+_PLACE = Place(origin=COMMAND_LINE)
+
+# Sections that may be written as one field alone, and the name of that field.
+_MAIN_FIELDS: dict[Key, str] = {
+    ("checkpoint",): CheckpointSection.main_field,
+    ("data",): DataSection.main_field,
+    ("task",): "name",
+    ("strategy",): "name",
+    ("training", "optimizer"): "name",
+}
+# Sections whose other keys are the options of what `name` says: with another name they mean nothing.
+_PARTS: tuple[Key, ...] = (("task",), ("strategy",), ("training", "optimizer"))
+
+
+def apply_overrides(tree: Tree, overrides: Sequence[str]) -> None:
+    """Set every `key=value` in the recipe, from left to right; mistakes are added to `tree.problems`.
+
+    A value is read as in the file: `3`, `2e-5`, `null`, `[accuracy, f1]`, `{train: 100}`; nothing at all is
+    null, as in YAML. A key below a section that was written short (`strategy: lora`, then `strategy.rank=16`)
+    makes it a whole section. Another `strategy`, `task` or `training.optimizer` drops the options of the old
+    one. An override that would undo an earlier one is a mistake.
+    """
+    done: list[Key] = []
+    for override in overrides:
+        problem = _apply(tree, override, done)
+        if problem is not None:
+            tree.problems.append(problem)
+
+
+def _apply(tree: Tree, override: str, done: list[Key]) -> Problem | None:
+    name, equals, text = override.partition("=")
+    path: Key = tuple(name.strip().split("."))
+    if not equals:
+        return _wrong("", f"`{override}` has no `=`", "write KEY=VALUE, for example training.epochs=1")
+    if not all(re.fullmatch(r"\S+", str(step)) for step in path):
+        return _wrong("", f"`{name}` is not a key", "write KEY=VALUE, for example training.epochs=1")
+    for earlier in done:
+        if earlier[: len(path)] == path:
+            undone = dotted(earlier)
+            message = (
+                "is given twice" if earlier == path else f"would undo `{undone}`, which is given before it"
+            )
+            return _wrong(
+                dotted(path), message, "keep one of them" if earlier == path else f"give `{undone}` after it"
+            )
+    value = parse(text)
+    problem = _bad_value(path, text, value)
+    if problem is None:
+        problem = _set(tree, path, value)
+    done.append(path)
+    return problem
+
+
+def _wrong(key: str, message: str, hint: str | None) -> Problem:
+    return Problem(key, message, hint, source=COMMAND_LINE)
+
+
+def _bad_value(path: Key, text: str, value: Tree) -> Problem | None:
+    quoted = f"quote it, once for the shell and once for YAML: '{dotted(path)}=\"{text}\"'"
+    if value.problems:
+        message = value.problems[0].message.partition("\n")[0]
+        return _wrong(dotted(path), f"{message}: `{text}`", value.problems[0].hint or quoted)
+    if value.block or text[value.end :].strip() or (value.empty and text.strip()):
+        return _wrong(dotted(path), f"`{text}` is not one value", quoted)
+    return None
+
+
+def _set(tree: Tree, path: Key, value: Tree) -> Problem | None:
+    here: Any = tree.value
+    for depth, step in enumerate(path[:-1], start=1):
+        at = path[:depth]
+        if step not in here or (here[step] is None and at not in _MAIN_FIELDS):
+            here[step] = {}
+            tree.places[at] = _PLACE
+        _expand(tree, here, at, path[depth])
+        if not isinstance(here[step], dict):
+            hint = f"give the whole of it: {dotted(at)}=..."
+            return _wrong(dotted(path), f"`{dotted(at)}` is not a section; it is {shown(here[step])}", hint)
+        here = here[step]
+    if path[-1] == "name" and path[:-1] in _PARTS and here.get("name") != value.value:
+        for key in list(here):
+            _forget(tree, (*path[:-1], key))
+        here.clear()
+    _forget(tree, path)
+    here[path[-1]] = value.value
+    tree.places[path] = _PLACE
+    for below, place in value.places.items():
+        tree.places[(*path, *below)] = replace(_PLACE, written=place.written)
+    return None
+
+
+def _expand(tree: Tree, holder: dict[str, Any], at: Key, following: str | int) -> None:
+    """Write out the section at `at` where it stands as its main field alone, to take the key `following`."""
+    value = holder[str(at[-1])]
+    main = _MAIN_FIELDS.get(at)
+    short = not DataSection.is_section(value) if at == ("data",) else not isinstance(value, dict)
+    if main is None or not short or (isinstance(value, dict) and following in SPLITS):
+        return
+    holder[str(at[-1])] = {} if value is None else {main: value}
+    moved = {path: place for path, place in tree.places.items() if path[: len(at)] == at}
+    for path, place in moved.items():
+        tree.places[(*at, main, *path[len(at) :])] = place
+
+
+def _forget(tree: Tree, path: Key) -> None:
+    for known in [known for known in tree.places if known[: len(path)] == path]:
+        del tree.places[known]
