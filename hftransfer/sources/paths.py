@@ -1,0 +1,249 @@
+"""Which files a path, a list, a glob pattern, a folder or a mapping of splits stands for.
+
+Looks at names only.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from hftransfer.errors import DataError, InputError, did_you_mean, nearest
+from hftransfer.locate import PREFIX, in_package
+from hftransfer.sources.base import some
+
+TEXT_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json")
+SUFFIXES = (*TEXT_SUFFIXES, ".parquet")
+IMAGE_SUFFIXES = (
+    ".jpg",
+    ".jpeg",
+    ".jfif",
+    ".png",
+    ".webp",
+    ".bmp",
+    ".gif",
+    ".tif",
+    ".tiff",
+    ".ppm",
+    ".pgm",
+    ".pbm",
+)
+ALIASES: Mapping[str, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "validation": ("validation", "val", "valid", "dev", "eval"),
+    "test": ("test", "testing"),
+}
+"""Our split -> the names under which a source may hold it."""
+
+SPLIT_FILE = re.compile(
+    rf"({'|'.join(n for names in ALIASES.values() for n in names)})(-\d+-of-\d+)?", re.IGNORECASE
+)
+
+
+@dataclass(frozen=True)
+class Places:
+    """What a source's paths come to.
+
+    Data files, or folders of class folders, under the source's split names.
+    """
+
+    files: Mapping[str, tuple[Path, ...]]
+    image_folders: Mapping[str, Path]
+    findings: tuple[str, ...] = ()
+
+
+def kind_of(places: Places) -> Literal["table", "images"]:
+    return "images" if places.image_folders else "table"
+
+
+def suffix_of(path: Path) -> str:
+    """`.csv` for `rows.csv`, `rows.CSV` and `rows.csv.gz`."""
+    return Path(path.name.lower().removesuffix(".gz")).suffix
+
+
+def resolve(value: Any) -> Places:
+    """The places that `data.source` names.
+
+    Raises DataError (nearest names included) when something is not there.
+    """
+    if isinstance(value, Mapping):
+        return _several_splits(value)
+    if isinstance(value, list | tuple):
+        return Places({"train": _distinct(file for one in value for file in _files_of(one))}, {})
+    path = _existing(value)
+    if path is None or not path.is_dir():
+        return Places({"train": _files_of(value)}, {})
+    try:
+        return _folder(path)
+    except PermissionError as error:
+        raise DataError(f"{error.filename} may not be read: {error.strerror}") from None
+
+
+def _several_splits(value: Mapping[str, Any]) -> Places:
+    files: dict[str, tuple[Path, ...]] = {}
+    folders: dict[str, Path] = {}
+    findings: list[str] = []
+    for split, inner in value.items():
+        one = resolve(inner)
+        here = {**one.files, **one.image_folders}
+        if len(here) != 1:
+            raise DataError(
+                f"data.source.{split}: {inner} holds splits of its own ({', '.join(here)})",
+                hint="name the file or the folder of this one split, or give the folder alone as data.source",
+            )
+        findings += one.findings
+        if one.image_folders:
+            folders[str(split)] = next(iter(one.image_folders.values()))
+        else:
+            files[str(split)] = next(iter(one.files.values()))
+    if files and folders:
+        raise DataError(
+            f"data.source mixes data files ({', '.join(files)}) and image folders ({', '.join(folders)})",
+            hint="give every split in one form",
+        )
+    _distinct(place for places in ([*files.values(), tuple(folders.values())]) for place in places)
+    return Places(files, folders, tuple(findings))
+
+
+def _distinct(places: Iterable[Path]) -> tuple[Path, ...]:
+    """The places as they come.
+
+    Raises DataError when one is named twice: its rows would count double, or leak.
+    """
+    seen: dict[Path, Path] = {}
+    for place in places:
+        if place.resolve() in seen:
+            raise DataError(f"data.source names {place} twice", hint="name every file once, in one split")
+        seen[place.resolve()] = place
+    return tuple(seen.values())
+
+
+def _files_of(value: Any) -> tuple[Path, ...]:
+    """The file, or the files of a glob pattern, in sorted order."""
+    path = _existing(value)
+    if path is None:
+        pattern = str(Path(value).expanduser())
+        found = tuple(
+            sorted(Path(name) for name in glob.glob(pattern, recursive=True) if os.path.isfile(name))
+        )
+        if not found:
+            raise DataError(f"no file matches the pattern {value}", hint=_around(Path(pattern).parent, ""))
+        return found
+    if path.is_dir():
+        raise DataError(f"{path} is a folder, and a list of data files was expected", hint="name its files")
+    return (path,)
+
+
+def _existing(value: Any) -> Path | None:
+    """The path that is there, or None for a glob pattern. Raises DataError when there is no such path."""
+    if not isinstance(value, str | Path):
+        raise DataError(f"expected the name of a file or a folder, found {value!r}")
+    if str(value).startswith(PREFIX):
+        return in_package(str(value))
+    path = Path(value).expanduser()
+    try:
+        if path.exists():
+            return path
+    except (OSError, ValueError) as error:  # a name too long for the file system, a null character
+        raise DataError(f"not a file name: {str(value)[:80]!r} ({error})") from None
+    if any(sign in str(value) for sign in "*?["):
+        return None
+    kind = "file" if suffix_of(path) in SUFFIXES else "file or folder"
+    raise DataError(f"no such {kind}: {Path.cwd() / path}", hint=_around(path.parent, path.name))
+
+
+def _around(folder: Path, name: str) -> str:
+    """What there is instead: the nearest names in the folder, or the part of its path that exists."""
+    while not folder.is_dir():
+        if folder.parent == folder:
+            return f"there is no folder {folder}"
+        missing, folder = folder, folder.parent
+        if folder.is_dir():
+            return f"the folder {missing} does not exist; {folder} holds {_listing(folder, missing.name)}"
+    return f"{folder} holds {_listing(folder, name)}"
+
+
+def _listing(folder: Path, name: str) -> str:
+    names = sorted(entry.name for entry in folder.iterdir() if not entry.name.startswith("."))
+    close = nearest(name, names)
+    return some(names) + (f"; did you mean `{close}`?" if close else "")
+
+
+def _folder(folder: Path) -> Places:
+    """A folder of data files, of class folders with images, or of split folders of these."""
+    if (folder / "dataset_dict.json").exists() or (folder / "state.json").exists():
+        raise DataError(
+            f"{folder} was written by datasets.save_to_disk, which is not a format to read from",
+            hint=f"in Python give data=datasets.load_from_disk({str(folder)!r}), or write it with to_parquet",
+        )
+    entries = sorted(entry for entry in folder.iterdir() if not entry.name.startswith("."))
+    folders = [entry for entry in entries if entry.is_dir()]
+    split_folders = [one for one in folders if one.name.lower() in _split_names() and holds_classes(one)]
+    if split_folders:
+        return Places({}, {one.name: one for one in split_folders}, _unread(folder, entries, split_folders))
+    if any(_holds_images(one) for one in folders):
+        files = [entry for entry in entries if not entry.is_dir()]
+        return Places({}, {"train": folder}, _unread(folder, files, []))
+    data = [entry for entry in entries if entry.is_file() and suffix_of(entry) in SUFFIXES]
+    if not data:
+        raise _nothing_to_read(folder, entries)
+    return _data_files(folder, entries, data)
+
+
+def _data_files(folder: Path, entries: list[Path], data: list[Path]) -> Places:
+    splits: dict[str, list[Path]] = {}
+    for file in data:
+        match = SPLIT_FILE.fullmatch(file.name[: -len("".join(file.suffixes)) or None])
+        if match:
+            splits.setdefault(match[1].lower(), []).append(file)
+    if not splits:
+        together = f"{folder} names no splits: {some([file.name for file in data])} taken together as train"
+        return Places({"train": tuple(data)}, {}, (together, *_unread(folder, entries, data)))
+    for split, files in splits.items():
+        if len({suffix_of(file) for file in files}) > 1:
+            raise DataError(
+                f"{folder} holds several files for the split `{split}`: {some([one.name for one in files])}",
+                hint=f"write which one: data.source: {{{split}: {files[0]}, ...}}",
+            )
+    read = [file for files in splits.values() for file in files]
+    return Places(
+        {split: tuple(files) for split, files in splits.items()}, {}, _unread(folder, entries, read)
+    )
+
+
+def _split_names() -> tuple[str, ...]:
+    return tuple(name for names in ALIASES.values() for name in names)
+
+
+def _holds_images(folder: Path) -> bool:
+    with os.scandir(folder) as entries:
+        return any(Path(entry.name).suffix.lower() in IMAGE_SUFFIXES for entry in entries)
+
+
+def holds_classes(folder: Path) -> bool:
+    """Whether a folder holds folders with images."""
+    with os.scandir(folder) as entries:
+        return any(entry.is_dir() and _holds_images(Path(entry.path)) for entry in entries)
+
+
+def _unread(folder: Path, entries: list[Path], read: list[Path]) -> tuple[str, ...]:
+    names = [entry.name for entry in entries if entry not in read]
+    return (f"not read in {folder}: {some(names)}",) if names else ()
+
+
+def _nothing_to_read(folder: Path, entries: list[Path]) -> InputError:
+    if _holds_images(folder):
+        return DataError(
+            f"{folder} holds images, but not in one folder per class",
+            hint=f"put them into {folder}/CLASS/, or {folder}/train/CLASS/ and {folder}/test/CLASS/",
+        )
+    holds = some([entry.name for entry in entries]) if entries else "nothing"
+    return DataError(
+        f"{folder} holds {holds}: neither data files ({', '.join(SUFFIXES)}) nor class folders with images",
+        hint=did_you_mean("train.csv", [entry.name for entry in entries]) if entries else None,
+    )

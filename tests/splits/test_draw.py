@@ -1,0 +1,66 @@
+"""Hold-outs in proportion, and never a class's last row."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from hftransfer.splits import draw
+
+
+def drawn(counts: list[int], size: int, seed: int = 0) -> np.ndarray:
+    ids = np.random.default_rng(1).permutation(np.repeat(np.arange(len(counts)), counts))
+    positions = draw.hold_out(ids, size, seed=seed, stream="hold out validation")
+    assert len(set(positions.tolist())) == len(positions)
+    assert positions.tolist() == sorted(positions.tolist())
+    return np.bincount(ids[positions], minlength=len(counts))
+
+
+@pytest.mark.parametrize(
+    ("counts", "size", "expected"),
+    [
+        ([60, 40], 10, [6, 4]),
+        ([50, 50], 5, [3, 2]),
+        ([97, 2, 1], 10, [10, 0, 0]),
+        ([97, 2, 1], 90, [89, 1, 0]),
+        ([1, 1, 1], 2, [0, 0, 0]),
+        ([2, 2], 4, [1, 1]),
+        ([5, 0, 5], 4, [2, 0, 2]),
+        ([3], 99, [2]),
+    ],
+)
+def test_quotas(counts: list[int], size: int, expected: list[int]) -> None:
+    assert drawn(counts, size).tolist() == expected
+
+
+def test_always_in_proportion_and_never_the_last_row() -> None:
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        counts = generator.integers(0, 30, generator.integers(1, 12))
+        if counts.sum() == 0:
+            continue
+        size = int(generator.integers(1, counts.sum() + 1))
+        found = drawn(counts.tolist(), size)
+        room = np.maximum(counts - 1, 0)
+        assert (found <= room).all()
+        assert found.sum() == min(size, room.sum())
+        if size < room.min():
+            assert (np.abs(found - size * counts / counts.sum()) < 1).all()
+
+
+def test_seeds_and_streams_are_different_draws() -> None:
+    ids = np.zeros(100, np.int64)
+    draws = {
+        tuple(draw.hold_out(ids, 10, seed=seed, stream=stream))
+        for seed in (0, 1)
+        for stream in ("hold out validation", "hold out test")
+    }
+    assert len(draws) == 4
+
+
+def test_limit() -> None:
+    whole = draw.limit(50, 99, seed=0, stream="limit train")
+    assert whole.tolist() == list(range(50))
+    some = draw.limit(50, 10, seed=0, stream="limit train")
+    assert set(some) < set(draw.limit(50, 20, seed=0, stream="limit train"))
+    assert some.tolist() != draw.limit(50, 10, seed=1, stream="limit train").tolist()
