@@ -27,7 +27,9 @@ def in_package(name: str) -> Path:
         inside = sorted(path.name for path in found.parent.iterdir()) if found.parent.is_dir() else []
         raise InputError(
             f"{name}: the package `{package}` is installed but holds no `{rest}`",
-            hint=f"it holds: {', '.join(n for n in inside if not n.startswith(('_', '.')))}" if inside else None,
+            hint=f"it holds: {', '.join(n for n in inside if not n.startswith(('_', '.')))}"
+            if inside
+            else None,
         )
     return found
 

@@ -1,0 +1,329 @@
+"""From the name of a pretrained model to a model with a head for this task, its processor, and the names of the
+weights that the checkpoint did not hold.
+
+Weights are read as safetensors or refused; no code that comes with a checkpoint is ever run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from hftransfer.errors import CheckpointError, InputError, did_you_mean
+from hftransfer.files import sha256
+from hftransfer.locate import PREFIX, in_package
+from hftransfer.recipe import CheckpointSection
+
+if TYPE_CHECKING:
+    from torch import nn
+
+WEIGHTS = "model.safetensors"
+INDEX = "model.safetensors.index.json"
+PICKLED = (
+    "pytorch_model.bin",
+    "pytorch_model.bin.index.json",
+    "tf_model.h5",
+    "flax_model.msgpack",
+    "model.ckpt",
+)
+
+
+class Needs(Protocol):
+    """What loading has to know of a task: which transformers classes, and what the config must say."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def model_class(self) -> str: ...
+    @property
+    def processor_class(self) -> str: ...
+    def head_config(self, labels: Sequence[str]) -> dict[str, Any]: ...
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A pretrained model, ready for a strategy.
+
+    fresh: names of the parameters that were newly initialised. max_length: the most tokens it takes, or None.
+    location: what `from_pretrained` was given. fingerprint: sha256 of local weights, or the Hub's commit.
+    findings: what a user must know of how it was loaded.
+    """
+
+    model: nn.Module
+    processor: Any
+    fresh: frozenset[str]
+    max_length: int | None
+    location: str
+    fingerprint: str
+    findings: tuple[str, ...]
+
+
+def find_checkpoint(section: CheckpointSection) -> str:
+    """What `from_pretrained` is to be given: a folder that was looked into, or a Hub id. Fast; imports no torch.
+
+    Raises CheckpointError when a folder holds no usable checkpoint: no config, no safetensors weights.
+    """
+    name = section.name
+    try:
+        folder = in_package(name) if name.startswith(PREFIX) else Path(name).expanduser()
+    except InputError as error:
+        raise CheckpointError(f"checkpoint {error.message}", hint=error.hint) from None
+    if folder.is_dir():
+        if section.revision is not None:
+            raise CheckpointError(
+                f"checkpoint.revision is {section.revision!r}, but {name} is a folder",
+                hint="leave revision out",
+            )
+        _check_folder(folder, name)
+        return str(folder)
+    if name.startswith(("/", ".", "~")) or folder.exists() or name.count("/") > 1:
+        raise CheckpointError(f"checkpoint {name}: {_what_is_there(folder)}", hint=_neighbours(folder))
+    return name
+
+
+def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[str]) -> Checkpoint:
+    """Load the model with a head for `labels`, in float32, and its tokenizer or image processor.
+
+    Weights that the checkpoint lacks (the loading report says which) are initialised from torch's global random
+    state: seed it first. A head that was trained for other labels is not kept. Raises CheckpointError.
+    """
+    import torch
+    import transformers
+
+    location = find_checkpoint(section)
+    where: dict[str, Any] = {"trust_remote_code": False}
+    if section.revision:
+        where["revision"] = section.revision
+    auto_class = getattr(transformers, task.model_class)
+    with quiet(), _explained(section.name, task):
+        config = transformers.AutoConfig.from_pretrained(location, **where)
+        known_labels = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
+        for key, value in task.head_config(labels).items():
+            setattr(config, key, value)
+        model, report = auto_class.from_pretrained(
+            location,
+            config=config,
+            dtype=torch.float32,
+            use_safetensors=True,
+            ignore_mismatched_sizes=True,
+            output_loading_info=True,
+            **where,
+        )
+        processor = getattr(transformers, task.processor_class).from_pretrained(location, **where)
+    _check_processor(processor, section.name)
+    missing = set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
+    fresh = missing & {name for name, _ in model.named_parameters()}
+    _check_fit(model, fresh, section.name, task)
+    findings = []
+    if known_labels != tuple(labels):
+        fresh |= _renew_head(model, fresh, auto_class, config)
+    if fresh:
+        findings.append(f"weights that start from random: {', '.join(_summary(fresh))}")
+    if report["unexpected_keys"]:
+        findings.append(
+            f"weights of the checkpoint not used: {', '.join(_summary(report['unexpected_keys']))}"
+        )
+    # How convolution weights lie in memory, not what they are: see ImageClassification.collate.
+    model.to(memory_format=torch.channels_last)
+    max_length = _max_length(model, processor)
+    if max_length is not None:
+        # The tokenizer is saved with the model: whoever loads it later can then cut texts where the model ends.
+        processor.model_max_length = max_length
+    return Checkpoint(
+        model=model,
+        processor=processor,
+        fresh=frozenset(fresh),
+        max_length=max_length,
+        location=location,
+        fingerprint=_fingerprint(location, config),
+        findings=tuple(findings),
+    )
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without transformers' own progress bars and reports: what matters in them is returned, not printed."""
+    from transformers.utils import logging
+
+    verbosity, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if bars:
+            logging.enable_progress_bar()
+
+
+def _check_folder(folder: Path, name: str) -> None:
+    config = folder / "config.json"
+    if not config.is_file():
+        if (folder / "adapter_config.json").is_file():
+            raise CheckpointError(
+                f"checkpoint {name} is a PEFT adapter, not a model",
+                hint="name the merged model instead: a run keeps it in its folder `model`",
+            )
+        raise CheckpointError(f"checkpoint {name} has no config.json", hint=_inside(folder))
+    try:
+        settings = json.loads(config.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise CheckpointError(f"checkpoint {name}: config.json is not JSON ({error})") from None
+    if not isinstance(settings, dict) or not isinstance(settings.get("model_type"), str):
+        raise CheckpointError(
+            f"checkpoint {name}: config.json names no model_type", hint="is it a transformers model?"
+        )
+    if (folder / INDEX).is_file():
+        _check_shards(folder, name)
+    elif not (folder / WEIGHTS).is_file():
+        pickled = [file for file in PICKLED if (folder / file).exists()]
+        if pickled:
+            raise CheckpointError(
+                f"checkpoint {name} has its weights only as {pickled[0]}, which can run code when it is read; "
+                f"{WEIGHTS} is needed",
+                hint="if you trust it, convert it once: load it with transformers and call "
+                "model.save_pretrained(FOLDER), which writes safetensors",
+            )
+        raise CheckpointError(f"checkpoint {name} has no weights: no {WEIGHTS}", hint=_inside(folder))
+
+
+def _check_shards(folder: Path, name: str) -> None:
+    try:
+        shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError) as error:
+        raise CheckpointError(f"checkpoint {name}: {INDEX} is damaged ({error})") from None
+    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+    if missing:
+        raise CheckpointError(
+            f"checkpoint {name} lacks {len(missing)} of {len(shards)} weight files: {missing[0]} ..."
+        )
+
+
+@contextmanager
+def _explained(name: str, task: Needs) -> Iterator[None]:
+    """transformers' loading errors, in the words of this project."""
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except SafetensorError as error:
+        raise CheckpointError(
+            f"checkpoint {name}: its weights cannot be read ({error})",
+            hint="is the file whole? copy it again",
+        ) from error
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
+        raise _explanation(name, task, error) from error
+
+
+def _explanation(name: str, task: Needs, error: Exception) -> CheckpointError:
+    text = str(error)
+    if "trust_remote_code" in text or "contains custom code" in text:
+        return CheckpointError(
+            f"checkpoint {name} brings its own Python code, which is never run",
+            hint="choose a checkpoint whose architecture is part of transformers",
+        )
+    if "does not recognize this architecture" in text or "Unrecognized model" in text:
+        return CheckpointError(
+            f"checkpoint {name} has an architecture that this transformers does not know: {_first(text)}"
+        )
+    if "Unrecognized configuration class" in text:
+        return CheckpointError(
+            f"checkpoint {name} cannot do {task.name}: transformers has no such head for its architecture"
+        )
+    if isinstance(error, OSError):
+        return CheckpointError(
+            f"checkpoint {name}: no folder of that name is here, and it could not be had from the Hugging Face Hub "
+            f"({_first(text)})",
+            hint="check the name and the network; for a private one log in with `hf auth login`; "
+            "for files on disk write the folder's path",
+        )
+    return CheckpointError(f"checkpoint {name} cannot be loaded: {type(error).__name__}: {_first(text)}")
+
+
+def _first(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+
+
+def _check_processor(processor: Any, name: str) -> None:
+    if hasattr(processor, "pad_token_id") and processor.pad_token_id is None:
+        raise CheckpointError(
+            f"checkpoint {name}: its tokenizer has no padding token, which batches of texts need",
+            hint="choose an encoder such as BERT; decoder-only models are not supported",
+        )
+
+
+def _check_fit(model: Any, fresh: set[str], name: str, task: Needs) -> None:
+    """Refuse a checkpoint whose weights are not those of the architecture its config names."""
+    prefix = f"{model.base_model_prefix}."
+    backbone = {key for key, _ in model.named_parameters() if key.startswith(prefix)}
+    if backbone and len(backbone & fresh) > len(backbone) / 2:
+        raise CheckpointError(
+            f"checkpoint {name} does not fit: {len(backbone & fresh)} of the {len(backbone)} backbone weights that "
+            f"{type(model).__name__} needs are not in it",
+            hint=f"is it a {task.name} checkpoint, or of another architecture than its config.json says?",
+        )
+
+
+def _renew_head(model: Any, fresh: set[str], auto_class: Any, config: Any) -> set[str]:
+    """Give a head that was trained for other labels new random weights. Returns the names renewed.
+
+    The head is what lies outside the backbone. New weights come from the architecture's own initialisation.
+    """
+    prefix = f"{model.base_model_prefix}."
+    stale = {key for key, _ in model.named_parameters() if not key.startswith(prefix)} - fresh
+    if not stale:
+        return set()
+    donor = dict(auto_class.from_config(config).named_parameters())
+    for key, parameter in model.named_parameters():
+        if key in stale:
+            parameter.data.copy_(donor[key].data)
+    return stale
+
+
+def _max_length(model: Any, processor: Any) -> int | None:
+    """The most tokens the model takes: the tokenizer's bound, or the number of its position embeddings."""
+    bounds = []
+    stated = getattr(processor, "model_max_length", None)
+    if stated is not None and stated < 10**9:  # transformers says 1e30 for "not known"
+        bounds.append(int(stated))
+    for module in model.modules():
+        positions: Any = getattr(module, "position_embeddings", None)
+        if hasattr(processor, "model_max_length") and hasattr(positions, "num_embeddings"):
+            # RoBERTa's kin count positions from padding_idx + 1.
+            skipped = 0 if positions.padding_idx is None else positions.padding_idx + 1
+            bounds.append(positions.num_embeddings - skipped)
+    return min(bounds) if bounds else None
+
+
+def _fingerprint(location: str, config: Any) -> str:
+    folder = Path(location)
+    if not folder.is_dir():
+        return f"commit:{getattr(config, '_commit_hash', None) or 'unknown'}"
+    return "sha256:" + "+".join(sha256(file) for file in sorted(folder.glob("model*.safetensors")))
+
+
+def _summary(keys: Mapping[str, Any] | set[str] | frozenset[str]) -> list[str]:
+    """Parameter names without `.weight` and `.bias`, at most six of them."""
+    modules = sorted({key.rpartition(".")[0] or key for key in keys})
+    return modules if len(modules) <= 6 else [*modules[:5], f"and {len(modules) - 5} more"]
+
+
+def _what_is_there(path: Path) -> str:
+    return "that is a file; a checkpoint is a folder" if path.is_file() else "there is no such folder"
+
+
+def _inside(folder: Path) -> str:
+    names = sorted(path.name for path in folder.iterdir())[:10]
+    return f"the folder holds: {', '.join(names)}" if names else "the folder is empty"
+
+
+def _neighbours(folder: Path) -> str | None:
+    if not folder.parent.is_dir():
+        return f"there is no folder {folder.parent} either"
+    return did_you_mean(
+        folder.name, sorted(path.name for path in folder.parent.iterdir() if path.is_dir())[:10]
+    )
