@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, ClassVar, Literal
 
+from pydantic import Field
+
 from hftransfer.strategies import structure
 from hftransfer.strategies.base import Strategy, exactly
 
@@ -15,10 +17,20 @@ if TYPE_CHECKING:
 class Frozen(Strategy):
     """Only the head (all outside the backbone) and fresh weights move; the rest keeps every byte."""
 
-    default_learning_rate: ClassVar[float] = 1e-3
+    # A head alone bears and needs far more than a whole network: of 1e-3 ... 1e-1, this was best or near it on
+    # sentiment, 77 intents and images alike.
+    default_learning_rate: ClassVar[float] = 2e-2
 
     name: Literal["frozen"] = "frozen"
+    dropout: bool = Field(
+        False,
+        description="dropout in the head while it trains, as the checkpoint's config has it; a linear probe has none",
+    )
 
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:
         prefix, _ = structure.pretrained(model)
         return exactly([*structure.head_parameters(model), *(structure.join(prefix, name) for name in fresh)])
+
+    def held(self, model: nn.Module) -> set[nn.Module]:
+        # With dropout, MiniLM's probe on SST-2 scores 0.74 where it scores 0.76 without and logistic regression 0.75.
+        return super().held(model) | (set() if self.dropout else set(structure.dropouts(model)))

@@ -96,6 +96,13 @@ def batch_norms(model: nn.Module) -> list[nn.Module]:
     return [module for module in backbone(model).modules() if isinstance(module, _BatchNorm)]
 
 
+def dropouts(model: nn.Module) -> list[nn.Module]:
+    """The dropout layers, of any dimension."""
+    from torch.nn.modules.dropout import _DropoutNd
+
+    return [module for module in model.modules() if isinstance(module, _DropoutNd)]
+
+
 def join(*names: str) -> str:
     """Dotted name of its parts, empty ones left out."""
     return ".".join(name for name in names if name)
