@@ -1,0 +1,1 @@
+"""From examples and a model to trained weights: batches, optimizer, loop, evaluation."""

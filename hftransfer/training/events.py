@@ -1,0 +1,64 @@
+"""The facts that a run yields, in order. Whoever watches a run sees these and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A part of the run begins, e.g. "loading data"."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Note:
+    """Something that a user must know: rows set aside, texts cut, columns ignored."""
+
+    message: str
+
+
+@dataclass(frozen=True)
+class Begin:
+    """Training begins: how much there is to do. `step` is where it starts (above 0 after a resume)."""
+
+    steps: int
+    epochs: int
+    step: int
+    examples: int
+    total_parameters: int
+    trained_parameters: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """One optimizer step is done.
+
+    step: steps done so far, from 1. epoch: its number, from 0. epoch_end: the last step of its epoch.
+    examples: rows seen so far. loss: mean over this step's targets, before the update.
+    learning_rate: the rate of this update, before per-parameter multipliers. gradient_norm: before clipping.
+    """
+
+    step: int
+    epoch: int
+    epoch_end: bool
+    examples: int
+    loss: float
+    learning_rate: float
+    gradient_norm: float | None
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The validation rows were scored. best: these weights are the best so far and are the ones kept."""
+
+    step: int
+    epoch: int
+    metrics: Mapping[str, Any]
+    best: bool
+
+
+Event = Stage | Note | Begin | Step | Evaluation

@@ -1,0 +1,85 @@
+"""Batches of tensors, in the order that `batching` says, prepared in this process or in workers beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch.utils.data import DataLoader
+
+from hftransfer.tasks.base import Batch, Examples
+from hftransfer.training.batching import Rows, epoch_batches, evaluation_batches, micro_batches
+
+Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """What one process sees in one forward pass. `counted` is False for a stand-in that keeps processes in step."""
+
+    rows: Rows
+    tensors: Batch
+    counted: bool
+
+
+@dataclass(frozen=True)
+class TrainLoader:
+    """The training rows, as one list of micro-batches for every optimizer step.
+
+    batch_size: rows per optimizer step over all processes. micro_batch_size: rows in one forward pass here.
+    """
+
+    examples: Examples
+    collate: Collate
+    batch_size: int
+    micro_batch_size: int
+    seed: int
+    rank: int
+    world: int
+    group_by_length: bool
+    workers: int
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return -(-len(self.examples) // self.batch_size)
+
+    def epoch(self, epoch: int, *, skip: int = 0) -> Iterator[tuple[int, list[MicroBatch]]]:
+        """(rows in the whole step, this process's micro-batches) for every step of an epoch but the first `skip`."""
+        lengths = self.examples.lengths if self.group_by_length else None
+        steps = epoch_batches(
+            len(self.examples), self.batch_size, seed=self.seed, epoch=epoch, lengths=lengths
+        )[skip:]
+        plan = [micro_batches(s, rank=self.rank, world=self.world, size=self.micro_batch_size) for s in steps]
+        # A process without a row of its own still takes part, with the step's first row and no weight.
+        filled = [
+            [piece if len(piece) else step[:1] for piece in mine]
+            for step, mine in zip(steps, plan, strict=True)
+        ]
+        tensors = load(
+            self.examples, self.collate, [piece for mine in filled for piece in mine], self.workers
+        )
+        for step, mine, pieces in zip(steps, plan, filled, strict=True):
+            yield (
+                len(step),
+                [MicroBatch(f, next(tensors), counted=len(m) > 0) for m, f in zip(mine, pieces, strict=True)],
+            )
+
+
+def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers: int) -> Iterator[Batch]:
+    """Batches of tensors for lists of rows, in order."""
+    loader: DataLoader[Batch] = DataLoader(
+        examples,  # type: ignore[arg-type]  # torch asks for its own base class where a sequence is enough
+        batch_sampler=[batch.tolist() for batch in batches],
+        collate_fn=collate,
+        num_workers=workers,
+    )
+    return iter(loader)
+
+
+def evaluation_loader(
+    examples: Examples, collate: Collate, *, size: int, rank: int, world: int, workers: int
+) -> Iterator[tuple[Rows, Batch]]:
+    """(rows, tensors) of this process's share of all rows, rows of like length together."""
+    batches = list(evaluation_batches(len(examples), size, rank=rank, world=world, lengths=examples.lengths))
+    yield from zip(batches, load(examples, collate, batches, workers), strict=True)

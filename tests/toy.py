@@ -1,0 +1,91 @@
+"""Recipes over toy data and tiny checkpoints, for tests that run the whole line."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+from tiny import FAMILIES, IMAGE_FAMILIES, make_images, make_pairs, make_rows
+
+from hftransfer.recipe import Recipe
+from hftransfer.registry import TASKS
+
+
+def write_texts(folder: Path, *, train: int = 64, other: int = 24) -> Path:
+    """train.csv, validation.csv and test.csv with columns text and label; the label can be read off the words."""
+    return _write(folder, {"train": train, "validation": other, "test": other}, pairs=False)
+
+
+def write_pairs(folder: Path, *, train: int = 64, other: int = 24) -> Path:
+    """The same with columns text, text_pair and label; the label depends on the second text."""
+    return _write(folder, {"train": train, "validation": other, "test": other}, pairs=True)
+
+
+def _write(folder: Path, sizes: dict[str, int], *, pairs: bool) -> Path:
+    folder.mkdir(parents=True, exist_ok=True)
+    for seed, (split, count) in enumerate(sizes.items()):
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.writer(stream)
+            writer.writerow(["text", "text_pair", "label"] if pairs else ["text", "label"])
+            rows, labels = make_pairs(count, seed=seed) if pairs else make_rows(count, seed=seed)
+            writer.writerows(
+                [*((row,) if isinstance(row, str) else row), label]
+                for row, label in zip(rows, labels, strict=True)
+            )
+    return folder
+
+
+def write_images(folder: Path) -> Path:
+    """train and validation folders of class folders."""
+    make_images(folder / "train", 12, 32, seed=0)
+    make_images(folder / "validation", 6, 32, seed=1)
+    return folder
+
+
+def families_of(task: str) -> tuple[str, ...]:
+    """The tiny checkpoints that a task can start from: those of images, or those of texts."""
+    images = any(column.kind == "image" for column in TASKS.get(task).columns.values())
+    return IMAGE_FAMILIES if images else tuple(family for family in FAMILIES if family not in IMAGE_FAMILIES)
+
+
+def write_data(task: str, folder: Path) -> Path:
+    """Toy data that a task can learn."""
+    return write_images(folder) if families_of(task) == IMAGE_FAMILIES else write_texts(folder)
+
+
+def toy_recipe(
+    checkpoint: Path, data: Any, *, task: Any = "text-classification", strategy: Any = "full", **training: Any
+) -> Recipe:
+    """A recipe that learns toy data in a few dozen quick steps."""
+    settings = {"epochs": 4, "batch_size": 16, "learning_rate": 3e-3, **training}
+    return Recipe(
+        checkpoint=str(checkpoint),
+        data=data if not isinstance(data, Path) else str(data),
+        task=task,
+        strategy=strategy,
+        training=settings,
+    )
+
+
+def train_only(recipe: Recipe, folder: Path, watch: Any = lambda event: None) -> dict[str, Any]:
+    """The weights after the last step (not the best), without scoring, saving and proving: name -> tensor."""
+    from hftransfer import stages
+    from hftransfer.job import Clock, prepare
+    from hftransfer.run_directory import RunDirectory
+    from hftransfer.runner import load_data, resolve
+    from hftransfer.training.compute import make_accelerator
+
+    splits = load_data(resolve(recipe))
+    job = prepare(recipe, splits, make_accelerator(recipe.training))
+    stages.train(job, RunDirectory(folder), Clock(watch))
+    return kept_weights(folder, "last")
+
+
+def kept_weights(folder: Path, kind: Any) -> dict[str, Any]:
+    """The weights in a run's checkpoint "last" or "best"."""
+    from hftransfer.run_directory import RunDirectory
+
+    kept = RunDirectory(folder).load_checkpoint(kind)
+    assert kept is not None
+    return kept[0]["model"]
