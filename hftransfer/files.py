@@ -7,36 +7,33 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 
-class replacing:
+@contextmanager
+def replacing(final: Path) -> Iterator[Path]:
     """A new folder beside `final` to write into, renamed to `final` on leaving without an error.
 
     The writer may remove the new folder again: then nothing is replaced.
     """
-
-    def __init__(self, final: Path) -> None:
-        self.final, self.new, self.old = final, beside(final, "new"), beside(final, "old")
-
-    def __enter__(self) -> Path:
-        shutil.rmtree(self.new, ignore_errors=True)
-        self.new.mkdir(parents=True)
-        return self.new
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        if kind is not None:
-            shutil.rmtree(self.new, ignore_errors=True)
-            return
-        if not self.new.exists():
-            return
-        if self.final.exists():
-            shutil.rmtree(self.old, ignore_errors=True)
-            self.final.rename(self.old)
-        self.new.rename(self.final)
-        shutil.rmtree(self.old, ignore_errors=True)
+    new, old = beside(final, "new"), beside(final, "old")
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir(parents=True)
+    try:
+        yield new
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+    if not new.exists():
+        return
+    if final.exists():
+        shutil.rmtree(old, ignore_errors=True)
+        final.rename(old)
+    new.rename(final)
+    shutil.rmtree(old, ignore_errors=True)
 
 
 def beside(path: Path, word: str) -> Path:

@@ -1,0 +1,59 @@
+"""A finished artefact, loaded to say something about rows: what `predict` and `evaluate` are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+import transformers
+from accelerate import Accelerator
+
+from hftransfer.checkpoint import quiet
+from hftransfer.errors import RunDirectoryError
+from hftransfer.tasks.base import Predictions, Task
+from hftransfer.training.evaluation import run_model
+
+
+class Predictor:
+    """The model in a folder, its processor and its labels, on the best device there is."""
+
+    def __init__(self, folder: Path, task: Task, *, limit: int | None) -> None:
+        """folder: as `save_pretrained` wrote it. limit: the most tokens the model takes. Raises RunDirectoryError."""
+        if not (folder / "config.json").is_file():
+            raise RunDirectoryError(
+                f"there is no model in {folder}", hint="did the run finish? look for its result.json"
+            )
+        with quiet():
+            model = getattr(transformers, task.model_class).from_pretrained(folder)
+            self.processor = getattr(transformers, task.processor_class).from_pretrained(folder)
+        model.to(memory_format=torch.channels_last)  # as in load_checkpoint
+        self.task, self.limit = task, limit
+        self.compute = Accelerator()
+        self.model = self.compute.prepare_model(model, evaluation_mode=True)
+        self.labels = tuple(label for _, label in sorted(model.config.id2label.items()))
+
+    def predict(
+        self,
+        rows: Any,
+        *,
+        batch_size: int = 64,
+        name: str = "rows",
+        note: Callable[[str], None] = lambda _: None,
+    ) -> Predictions:
+        """Predictions for a datasets.Dataset with the task's roles as columns, in its order.
+
+        name: what the rows are called in notes. note: is told what encoding did that a user must know (texts cut).
+        """
+        examples = self.task.encode(rows, self.processor, limit=self.limit, name=name)
+        for finding in examples.findings:
+            note(finding)
+        outputs = run_model(
+            self.model,
+            examples,
+            lambda batch: self.task.collate(batch, self.processor),
+            self.compute,
+            batch_size=batch_size,
+        )
+        return self.task.decode(outputs.logits)

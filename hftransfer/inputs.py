@@ -1,0 +1,59 @@
+"""What a user hands to `predict`, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from hftransfer.errors import DataError, did_you_mean
+
+if TYPE_CHECKING:
+    import datasets
+
+    from hftransfer.tasks.base import Task
+
+
+def input_rows(task: Task, inputs: Sequence[Any], *, roles: Sequence[str]) -> datasets.Dataset:
+    """A datasets.Dataset with the roles as columns, one row an input.
+
+    roles: what the model takes, e.g. ("text", "text_pair"). inputs: each the value of its one role (a text; an image
+    as a path, bytes or PIL image), or the values of all roles as a tuple or as a mapping by role.
+    Raises DataError naming the first input that does not fit.
+    """
+    import datasets
+
+    if isinstance(inputs, str) or not isinstance(inputs, Sequence):
+        raise DataError(
+            f"expected a list of inputs, found {type(inputs).__name__}", hint="write predict([...])"
+        )
+    rows = [_row(number, value, roles) for number, value in enumerate(inputs, 1)]
+    if not rows:
+        raise DataError("there is nothing to predict: the list of inputs is empty")
+    columns: dict[str, Any] = {role: [row[role] for row in rows] for role in roles}
+    features = datasets.Features(
+        {
+            r: datasets.Image(decode=False) if task.columns[r].kind == "image" else datasets.Value("string")
+            for r in roles
+        }
+    )
+    return datasets.Dataset.from_dict(columns, features=features)
+
+
+def _row(number: int, value: Any, roles: Sequence[str]) -> dict[str, Any]:
+    values = value if isinstance(value, tuple | list) else (value,)
+    row = dict(value) if isinstance(value, Mapping) else dict(zip(roles, values, strict=False))
+    unknown = [key for key in row if key not in roles]
+    if unknown:
+        raise DataError(
+            f"input {number} has `{unknown[0]}`, which the model does not take",
+            hint=did_you_mean(unknown[0], roles),
+        )
+    if len(row) != len(roles) or (not isinstance(value, Mapping) and len(values) != len(roles)):
+        raise DataError(
+            f"input {number} has {len(values)} of the {len(roles)} parts that the model takes: {', '.join(roles)}",
+            hint=f"give each as a mapping: {{{', '.join(f'{role!r}: ...' for role in roles)}}}",
+        )
+    for role, part in row.items():
+        if role.startswith("text") and not isinstance(part, str):
+            raise DataError(f"input {number}: `{role}` is a {type(part).__name__}, not a text")
+    return row

@@ -1,0 +1,133 @@
+"""What a run works on: everything that training reads, made once; and the clock that tells what happens."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from accelerate import Accelerator
+from torch import nn
+
+from hftransfer.checkpoint import Checkpoint, load_checkpoint
+from hftransfer.errors import Problem, RecipeError
+from hftransfer.recipe import Recipe
+from hftransfer.registry import METRICS
+from hftransfer.splits import Splits
+from hftransfer.strategies import Strategy
+from hftransfer.tasks.base import Batch, Examples, Loss, Task
+from hftransfer.training.compute import seed_everything
+from hftransfer.training.events import Event, Note, Stage
+from hftransfer.training.loop import total_steps
+from hftransfer.training.optimizer import warmup_steps
+
+
+class Clock:
+    """Tells the watcher what happens, and keeps how long each stage took."""
+
+    def __init__(self, tell: Callable[[Event], None]) -> None:
+        self.tell = tell
+        self.seconds: dict[str, float] = {}
+        self._start = time.perf_counter()
+
+    @contextmanager
+    def __call__(self, stage: str) -> Iterator[None]:
+        self.tell(Stage(stage))
+        start = time.perf_counter()
+        yield
+        self.seconds[stage] = time.perf_counter() - start
+
+    def note(self, findings: Iterable[str]) -> None:
+        for finding in findings:
+            self.tell(Note(finding))
+
+    @property
+    def total(self) -> float:
+        return time.perf_counter() - self._start
+
+
+@dataclass(frozen=True)
+class Job:
+    """All that training reads: made once by `prepare`. model: the strategy's, not yet prepared by Accelerate."""
+
+    recipe: Recipe
+    splits: Splits
+    compute: Accelerator
+    checkpoint: Checkpoint
+    model: nn.Module
+    examples: Mapping[str, Examples]
+    loss: Loss
+
+    @property
+    def task(self) -> Task:
+        task: Task = self.recipe.task
+        return task
+
+    @property
+    def strategy(self) -> Strategy:
+        strategy: Strategy = self.recipe.strategy
+        return strategy
+
+    def collate(self, examples: Any) -> Batch:
+        return self.task.collate(examples, self.checkpoint.processor)
+
+    @cached_property
+    def findings(self) -> tuple[str, ...]:
+        return (*self.checkpoint.findings, *(f for one in self.examples.values() for f in one.findings))
+
+    @cached_property
+    def parameters(self) -> dict[str, int]:
+        unique = {id(p): p for p in self.model.parameters()}.values()
+        return {
+            "total": sum(p.numel() for p in unique),
+            "trained": sum(p.numel() for p in unique if p.requires_grad),
+        }
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of the whole training."""
+        training = self.recipe.training
+        return total_steps(training, -(-len(self.examples["train"]) // training.batch_size))
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """The roles that the model sees in these data: an optional one only where there is a column for it."""
+        return tuple(role for role in self.task.inputs if role in self.splits.train.column_names)
+
+    def rows(self, split: str) -> Any:
+        return self.splits.by_name[split]
+
+
+def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
+    """Load the checkpoint, let the strategy choose what moves, and encode every split."""
+    for name in recipe.metrics:
+        METRICS.get(name).check_labels(splits.labels)
+    _check_warmup(recipe, len(splits.train))
+    seed_everything(recipe.training.seed)  # the fresh weights are drawn from here on
+    checkpoint = load_checkpoint(recipe.checkpoint, recipe.task, splits.labels)
+    model = recipe.strategy.apply(checkpoint.model, fresh=checkpoint.fresh)
+    examples = {
+        name: recipe.task.encode(rows, checkpoint.processor, limit=checkpoint.max_length, name=name)
+        for name, rows in splits.by_name.items()
+    }
+    loss = recipe.task.make_loss(splits.train["label"], splits.labels)
+    return Job(recipe, splits, compute, checkpoint, model, examples, loss)
+
+
+def _check_warmup(recipe: Recipe, rows: int) -> None:
+    training = recipe.training
+    total = total_steps(training, -(-rows // training.batch_size))
+    if warmup_steps(training.warmup, total) >= total and training.warmup > 0:
+        raise RecipeError(
+            [
+                Problem(
+                    "training.warmup",
+                    f"the warm-up takes {training.warmup:g} steps, but {rows} rows in batches of {training.batch_size} "
+                    f"make {total} steps in all",
+                    "give a share instead, such as 0.06, or train longer",
+                )
+            ]
+        )

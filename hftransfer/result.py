@@ -1,0 +1,232 @@
+"""What came out of a run: the facts in result.json, and the trained model that they are about."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
+from hftransfer.inputs import input_rows
+from hftransfer.predictions import check_output, write_rows
+from hftransfer.recipe import MEMORY, DataSection, Recipe, load_recipe, read_recipe
+from hftransfer.run_directory import RunDirectory
+from hftransfer.sources import open_source
+from hftransfer.splits import Column, make_splits, read_split
+
+if TYPE_CHECKING:
+    from hftransfer.inference import Predictor
+
+Note = Callable[[str], None]
+
+SCHEMA = 1
+"""Version of result.json. It goes up when a field changes its meaning or goes away, not when one is added."""
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What the model says of one row. scores: label -> probability, the likeliest first."""
+
+    label: str
+    score: float
+    scores: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Scored:
+    """Metrics of a model on some rows. data: the split or file they come from."""
+
+    data: str
+    rows: int
+    metrics: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Result:
+    """The outcome of a finished run.
+
+    inputs: the roles that the model was trained with (text, or text and text_pair, ...).
+    metrics, baselines["majority"]: split -> metric -> value (validation always, test where there is one).
+    parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
+    one whose weights were kept. seconds: {"total", "prepare", "train", "evaluate", "save"}.
+    reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
+    """
+
+    run_dir: Path
+    task: str
+    strategy: str
+    checkpoint: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    labels: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, Any]]
+    baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    parameters: Mapping[str, int]
+    examples: Mapping[str, int]
+    steps: int
+    best_step: int
+    best_metric: str
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int
+    reload_check: Mapping[str, Any]
+    max_length: int | None
+    findings: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """As result.json holds it."""
+        facts = {"schema": SCHEMA, **dataclasses.asdict(self)}
+        del facts["run_dir"]  # a folder may be moved
+        return facts
+
+    @classmethod
+    def read(cls, run_dir: Path) -> Result:
+        """The result of a finished run. Raises RunDirectoryError when there is none, or of a newer version."""
+        file = RunDirectory(run_dir).result
+        if not file.is_file():
+            unfinished = RunDirectory(run_dir).recipe.is_file()
+            raise RunDirectoryError(
+                f"the run in {run_dir} is not finished" if unfinished else f"there is no run in {run_dir}",
+                hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume"
+                if unfinished
+                else "a run is the folder that `hftransfer run` names at its end",
+            )
+        facts = json.loads(file.read_text(encoding="utf-8"))
+        if facts.pop("schema", None) != SCHEMA:
+            raise RunDirectoryError(
+                f"{file} was written by another version of hftransfer", hint="update hftransfer"
+            )
+        known = {one.name for one in dataclasses.fields(cls)}
+        facts = {
+            key: tuple(value) if isinstance(value, list) else value
+            for key, value in facts.items()
+            if key in known
+        }
+        return cls(run_dir=run_dir, **facts)
+
+    @property
+    def model(self) -> Path:
+        """The folder that transformers loads: `AutoModel...from_pretrained(result.model)`."""
+        return RunDirectory(self.run_dir).model
+
+    @cached_property
+    def recipe(self) -> Recipe:
+        """The recipe of the run, fully resolved. Where its rows were in memory, `data.source` is an empty table."""
+        document = read_recipe(RunDirectory(self.run_dir).recipe)
+        if not self._rows_are_gone:
+            return load_recipe(document.path)
+        import pandas
+
+        return Recipe(**{**document.value, "data": {**document.value["data"], "source": pandas.DataFrame()}})
+
+    @cached_property
+    def _rows_are_gone(self) -> bool:
+        document = read_recipe(RunDirectory(self.run_dir).recipe)
+        return str(document.value["data"]["source"]).startswith(MEMORY)
+
+    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+        """Predictions for texts (or (text, text_pair), or mappings of the task's columns), or for images (paths, PIL).
+
+        Raises DataError for inputs that are not what the task takes.
+        """
+        predictions = self.predictor.predict(input_rows(self.recipe.task, inputs, roles=self.inputs))
+        return [self._prediction(row) for row in predictions.scores]
+
+    def predict_file(
+        self, file: str | Path, *, output: str | Path | None = None, note: Note = lambda text: None
+    ) -> tuple[list[tuple[str, ...]], list[Prediction]]:
+        """Predictions for the rows of a file with the recipe's input columns; a label column is not needed.
+
+        output: where to write all columns of the file with `prediction` and `score` added (.csv, .tsv, .jsonl or
+        .parquet). note: is told what a user must know. Returns the inputs, as text, and the predictions, in order.
+        Raises DataError.
+        """
+        data = self._data_section(Path(file))
+        source = open_source(data)
+        source.check()
+        columns = {role: Column(self.recipe.task.columns[role].kind) for role in self.inputs}
+        if output is not None:
+            check_output(Path(output))
+        rows, findings = read_split(source, data, columns=columns, labels=self.labels)
+        for finding in findings:
+            if not finding.startswith("columns ignored"):  # they are not: the output keeps them
+                note(finding)
+        said = self.predictor.predict(rows, name=Path(file).name, note=note)
+        predictions = [self._prediction(row) for row in said.scores]
+        if output is not None:
+            [table] = source.load().values()
+            write_rows(
+                table, [one.label for one in predictions], [one.score for one in predictions], Path(output)
+            )
+        return [tuple(_shown(row[role]) for role in self.inputs) for row in rows], predictions
+
+    def evaluate(
+        self, data: Any = None, *, split: str | None = None, note: Note = lambda text: None
+    ) -> Scored:
+        """The recipe's metrics on labelled rows.
+
+        data: a file or folder with the recipe's columns, or a table in memory; by default the run's own data, read
+        again. split: which
+        split of it; by default test where there is one, else validation (of a file: its only one). Raises DataError.
+        """
+        task = self.recipe.task
+        if data is None:
+            rows, name, findings = self._own_rows(split)
+        else:
+            section = self._data_section(data)
+            source = open_source(section)
+            source.check()
+            columns = {role: Column(task.columns[role].kind) for role in (*self.inputs, "label")}
+            rows, findings = read_split(source, section, columns=columns, labels=self.labels, split=split)
+            name = Path(data).name if isinstance(data, str | Path) else "table"
+        for finding in findings:
+            note(finding)
+        from hftransfer.training.evaluation import score_predictions
+
+        said = self.predictor.predict(rows, name=name, note=note)
+        return Scored(
+            name, len(rows), score_predictions(self.recipe.metrics, said, rows["label"], self.labels)
+        )
+
+    def _own_rows(self, split: str | None) -> tuple[Any, str, tuple[str, ...]]:
+        recipe = self.recipe
+        if self._rows_are_gone:
+            raise DataError(
+                "the rows of this run were in memory and are not kept", hint="give the rows to score"
+            )
+        splits = make_splits(
+            open_source(recipe.data), recipe.data, columns=recipe.task.columns, seed=recipe.training.seed
+        )
+        there = list(splits.by_name)
+        name = split or there[-1]
+        if name not in there:
+            raise DataError(f"the run has no split `{name}`", hint=did_you_mean(name, there))
+        written = json.loads(RunDirectory(self.run_dir).data.read_text(encoding="utf-8"))
+        changed = written["fingerprint"] != splits.fingerprint
+        return splits.by_name[name], name, ("the data have changed since the run",) * changed
+
+    def _data_section(self, source: Any) -> DataSection:
+        """The recipe's columns, over other rows."""
+        return DataSection(
+            source=str(source) if isinstance(source, Path) else source,
+            columns={r: c for r, c in self.recipe.data.columns.items() if r in (*self.inputs, "label")},
+        )
+
+    def _prediction(self, scores: Any) -> Prediction:
+        order = sorted(range(len(self.labels)), key=lambda index: -scores[index])
+        ranked = {self.labels[index]: float(scores[index]) for index in order}
+        return Prediction(self.labels[order[0]], float(scores[order[0]]), ranked)
+
+    @cached_property
+    def predictor(self) -> Predictor:
+        """The trained model, loaded from the run directory once."""
+        from hftransfer.inference import Predictor
+
+        return Predictor(self.model, self.recipe.task, limit=self.max_length)
+
+
+def _shown(value: Any) -> str:
+    """An input as text: an image by its path."""
+    return str(value.get("path") or "image") if isinstance(value, Mapping) else str(value)

@@ -1,0 +1,216 @@
+"""The run directory: the only place that spells the names of output files.
+
+    recipe.yaml  environment.json  data.json     asked for, made with, made from
+    metrics.jsonl                                one line an event
+    checkpoints/last/  checkpoints/best/         to resume from; the weights that are kept
+    model/                                       the artefact, a plain transformers model
+    adapter/                                     the same as a PEFT adapter, where the strategy has one
+    predictions/<split>.parquet
+    result.json                                  last: it exists only if the run finished
+
+Everything is written beside its place and renamed into it, so that a kill at any instant leaves either the old
+or the new, whole.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from hftransfer.errors import RunDirectoryError
+from hftransfer.files import beside, plain, replacing, sha256, write_json, write_text
+from hftransfer.training.events import Begin, Event, Note, Stage
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MANIFEST = "manifest.json"
+Kind = Literal["last", "best"]
+
+
+class RunDirectory:
+    """One run's files. Nothing is created before `begin`; only the main process writes."""
+
+    def __init__(self, path: Path, *, writes: bool = True) -> None:
+        self.path = path
+        self.writes = writes
+        self._began = time.monotonic()
+
+    # --- where things are -------------------------------------------------------------------------------------
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def data(self) -> Path:
+        return self.path / "data.json"
+
+    @property
+    def environment(self) -> Path:
+        return self.path / "environment.json"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.jsonl"
+
+    @property
+    def model(self) -> Path:
+        return self.path / "model"
+
+    @property
+    def adapter(self) -> Path:
+        return self.path / "adapter"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    def predictions(self, split: str) -> Path:
+        return self.path / "predictions" / f"{split}.parquet"
+
+    def _checkpoint(self, kind: Kind) -> Path:
+        return self.path / "checkpoints" / kind
+
+    # --- opening ----------------------------------------------------------------------------------------------
+
+    @classmethod
+    def open(cls, path: Path, recipe: str, *, resume: bool, writes: bool = True) -> RunDirectory:
+        """The directory for a run of `recipe` (its resolved YAML). Creates nothing.
+
+        Raises RunDirectoryError when the place is taken, or, to resume, holds a run of another recipe.
+        """
+        run_dir = cls(path, writes=writes)
+        if path.exists() and not path.is_dir():
+            raise RunDirectoryError(f"the output {path} is a file; a run needs a folder")
+        if resume:
+            run_dir._check_resumable(recipe)
+        elif path.is_dir() and any(path.iterdir()):
+            what = "holds another run" if run_dir.recipe.exists() else "is not empty"
+            raise RunDirectoryError(
+                f"the output folder {path} {what}",
+                hint="give another --output, or --resume to go on with the run that is there"
+                if run_dir.recipe.exists()
+                else "give another --output",
+            )
+        parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
+        if not os.access(parent, os.W_OK):
+            raise RunDirectoryError(
+                f"the output folder {path} cannot be made: {parent} may not be written to"
+            )
+        return run_dir
+
+    def _check_resumable(self, recipe: str) -> None:
+        if not self.recipe.is_file():
+            raise RunDirectoryError(
+                f"there is no run in {self.path} to resume", hint="leave --resume out to start one there"
+            )
+        then = self.recipe.read_text(encoding="utf-8")
+        if then != recipe:
+            theirs, ours = then.splitlines(), recipe.splitlines()
+            changed = [line.strip() for line in ours if line not in theirs] + [
+                f"(was) {line.strip()}" for line in theirs if line not in ours
+            ]
+            raise RunDirectoryError(
+                f"the run in {self.path} was started with another recipe: {'; '.join(changed[:6])}",
+                hint="resume it with the recipe it was started with, or give another --output",
+            )
+
+    # --- writing ----------------------------------------------------------------------------------------------
+
+    def begin(
+        self, *, recipe: str, environment: Mapping[str, Any], data: Mapping[str, Any], done: int
+    ) -> None:
+        """Write down what was asked for, made with and made from. done: steps that a resumed run has behind it."""
+        if not self.writes:
+            return
+        self.path.mkdir(parents=True, exist_ok=True)
+        if not done:
+            write_text(self.recipe, recipe)
+        write_json(self.environment, environment)
+        write_json(self.data, data)
+        self._forget_events_after(done)
+
+    def record(self, event: Event) -> None:
+        """Append an event to metrics.jsonl, with the seconds since this process opened the directory."""
+        if not self.writes or isinstance(event, Stage) or not self.path.is_dir():
+            return
+        seconds = round(time.monotonic() - self._began, 3)
+        line = {"event": type(event).__name__.lower(), **dataclasses.asdict(event), "seconds": seconds}
+        with self.metrics.open("a", encoding="utf-8") as stream:
+            stream.write(json.dumps(plain(line), ensure_ascii=False) + "\n")
+
+    def finish(self, result: Mapping[str, Any]) -> None:
+        """Write result.json: from here on the run counts as finished."""
+        if self.writes:
+            write_json(self.result, result)
+
+    def save_checkpoint(
+        self, kind: Kind, tensors: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
+    ) -> None:
+        """Keep tensors (file name -> name -> tensor) and facts. The manifest, written last, says it is complete."""
+        if not self.writes:
+            return
+        from safetensors.torch import save_file  # imports torch, which finding a run's files does not need
+
+        with replacing(self._checkpoint(kind)) as folder:
+            for name, group in tensors.items():
+                save_file(
+                    {key: tensor.cpu() for key, tensor in group.items()}, folder / f"{name}.safetensors"
+                )
+            hashes = {file.name: sha256(file) for file in sorted(folder.iterdir())}
+            write_json(folder / MANIFEST, {"facts": dict(facts), "sha256": hashes})
+
+    def load_checkpoint(self, kind: Kind) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+        """What `save_checkpoint` kept, or None when there is no complete checkpoint.
+
+        Raises RunDirectoryError when a file of a complete checkpoint has been changed since.
+        """
+        final = self._checkpoint(kind)
+        folder = next(
+            (f for f in (final, beside(final, "new"), beside(final, "old")) if (f / MANIFEST).is_file()), None
+        )
+        if folder is None:
+            return None
+        from safetensors.torch import load_file
+
+        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
+        for name, digest in manifest["sha256"].items():
+            if not (folder / name).is_file() or sha256(folder / name) != digest:
+                raise RunDirectoryError(
+                    f"{folder / name} is damaged: not the bytes that were written", hint="start the run anew"
+                )
+        tensors = {Path(name).stem: load_file(folder / name) for name in manifest["sha256"]}
+        return tensors, manifest["facts"]
+
+    def save_folder(self, final: Path, write: Callable[[Path], bool]) -> bool:
+        """Let `write` fill a folder beside `final`, then rename it there; nothing is left where it returns False."""
+        with replacing(final) as folder:
+            written = write(folder)
+            if not written:
+                folder.rmdir()
+        return written
+
+    def _forget_events_after(self, done: int) -> None:
+        """A resumed run repeats the steps after its checkpoint: their lines would stand twice."""
+        if not self.metrics.exists():
+            return
+        kept = [
+            line for line in self.metrics.read_text(encoding="utf-8").splitlines(True) if _step(line) <= done
+        ]
+        write_text(self.metrics, "".join(kept))
+
+
+def _step(line: str) -> float:
+    try:
+        event = json.loads(line)
+    except ValueError:  # the last line of a killed process may be cut
+        return math.inf
+    repeated = event.get("event") in {Begin.__name__.lower(), Note.__name__.lower()}
+    return math.inf if repeated else float(event.get("step", math.inf))

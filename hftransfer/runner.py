@@ -1,0 +1,170 @@
+"""The one straight line from a recipe to a result: `resolve`, `run`, `load_run`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hftransfer.checkpoint import find_checkpoint
+from hftransfer.errors import RunDirectoryError
+from hftransfer.recipe import Recipe, dump_recipe
+from hftransfer.result import Result
+from hftransfer.run_directory import RunDirectory
+from hftransfer.sources import Source, open_source
+from hftransfer.splits import check_columns, make_splits
+from hftransfer.training.events import Event, Note
+
+if TYPE_CHECKING:
+    from hftransfer.splits import Splits
+
+Watch = Callable[[Event], None]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a recipe comes down to, before rows or weights are read. checkpoint: what `from_pretrained` is given."""
+
+    recipe: Recipe
+    source: Source
+    checkpoint: str
+
+
+def resolve(recipe: Recipe) -> Plan:
+    """Find every mistake that can be found without reading rows or weights. Fast; imports no torch.
+
+    Raises RecipeError, DataError or CheckpointError.
+    """
+    source = open_source(recipe.data)
+    source.check()
+    check_columns(source, recipe.data, recipe.task.columns)
+    return Plan(recipe, source, find_checkpoint(recipe.checkpoint))
+
+
+def load_data(plan: Plan) -> Splits:
+    """The rows that a plan's recipe asks for. Raises DataError."""
+    recipe = plan.recipe
+    return make_splits(plan.source, recipe.data, columns=recipe.task.columns, seed=recipe.training.seed)
+
+
+@dataclass(frozen=True)
+class Check:
+    """What `check` saw. examples: rows of every split. unchecked: what lies on the Hub and was not looked at."""
+
+    examples: Mapping[str, int]
+    labels: tuple[str, ...]
+    parameters: Mapping[str, int]
+    steps: int | None
+    findings: tuple[str, ...]
+    unchecked: tuple[str, ...]
+
+
+def check(recipe: Recipe, *, download: bool = False) -> Check:
+    """Find everything that can be wrong without training: the recipe, its data, its checkpoint, how they fit.
+
+    download: also look at what lies on the Hub, which fetches it; without, that is named in `unchecked`.
+    Raises InputError.
+    """
+    plan = resolve(recipe)
+    remote = [f"data.source {recipe.data.source}"] * plan.source.remote
+    remote += [f"checkpoint {plan.checkpoint}"] * (not Path(plan.checkpoint).is_dir())
+    if remote and not download:
+        splits = None if plan.source.remote else load_data(plan)
+        return Check(
+            examples={} if splits is None else splits.sizes,
+            labels=() if splits is None else splits.labels,
+            parameters={},
+            steps=None,
+            findings=() if splits is None else splits.findings,
+            unchecked=tuple(remote),
+        )
+    from hftransfer.job import prepare
+    from hftransfer.training.compute import make_accelerator
+
+    splits = load_data(plan)
+    job = prepare(recipe, splits, make_accelerator(recipe.training))
+    findings = (*splits.findings, *job.findings)
+    return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, unchecked=())
+
+
+def load_run(path: str | Path) -> Result:
+    """The result of a finished run, from its folder. Raises RunDirectoryError when there is none."""
+    return Result.read(Path(path))
+
+
+def run(
+    recipe: Recipe,
+    *,
+    output: str | Path | None = None,
+    resume: bool = False,
+    watch: Watch = lambda event: None,
+) -> Result:
+    """Fine-tune as the recipe says; score, save, reload and prove the model.
+
+    output: the run directory; by default `runs/<task>-<strategy>`, numbered where that is taken.
+    resume: go on from the last checkpoint in `output`; a finished run is returned as it is.
+    watch: is called with every event, in order.
+    Raises InputError for what the user can mend (nothing is then left half-made), TrainingError, ReloadError.
+    """
+    # These import torch: only once the recipe is known to be right.
+    from hftransfer import stages
+    from hftransfer.job import Clock, prepare
+    from hftransfer.training.compute import make_accelerator
+
+    plan = resolve(recipe)
+    compute = make_accelerator(recipe.training)
+    clock = Clock(watch if compute.is_main_process else lambda event: None)
+    run_dir = RunDirectory.open(
+        _output(output, recipe, resume, compute),
+        dump_recipe(recipe),
+        resume=resume,
+        writes=compute.is_main_process,
+    )
+    if resume and run_dir.result.is_file():
+        clock.tell(Note(f"the run in {run_dir.path} is finished already"))
+        return Result.read(run_dir.path)
+    with clock("loading data"):
+        splits = load_data(plan)
+        clock.note(splits.findings)
+    with clock("loading checkpoint"):
+        job = prepare(recipe, splits, compute)
+        clock.note(job.findings)
+    with clock("training"):
+        trained = stages.train(job, run_dir, clock)
+    with clock("scoring"):
+        scores = stages.score(job)
+    with clock("saving"):
+        proof = stages.save(job, scores, run_dir)
+    result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
+    run_dir.finish(result.to_dict())
+    compute.wait_for_everyone()
+    return result
+
+
+def _output(output: str | Path | None, recipe: Recipe, resume: bool, compute: Any) -> Path:
+    """The run directory asked for, or the first free one; the same on every process."""
+    from accelerate.utils import broadcast_object_list
+
+    chosen = (
+        Path(output)
+        if output is not None
+        else run_folder(f"{recipe.task.name}-{recipe.strategy.name}", resume=resume)
+    )
+    return Path(broadcast_object_list([str(chosen)])[0]) if compute.num_processes > 1 else chosen
+
+
+def run_folder(name: str, *, resume: bool) -> Path:
+    """Where a run of that name goes by default: the first of runs/NAME, runs/NAME-2, ... that is free.
+
+    To resume, the last of them that is not. Raises RunDirectoryError when there is none.
+    """
+    free, last = Path("runs") / name, None
+    while free.exists():
+        number = 2 if last is None else int(free.name.rpartition("-")[2]) + 1
+        last, free = free, free.with_name(f"{name}-{number}")
+    if resume and last is None:
+        raise RunDirectoryError(
+            f"there is no run in {free} to resume", hint="leave --resume out, or name it with --output"
+        )
+    return last if resume and last is not None else free

@@ -1,0 +1,297 @@
+"""The stages of a run, each a function of what the stages before it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from hftransfer.checkpoint import quiet
+from hftransfer.errors import DataError
+from hftransfer.job import Clock, Job
+from hftransfer.predictions import write_predictions
+from hftransfer.proof import ROWS, Artefact, prove
+from hftransfer.recipe import dump_recipe
+from hftransfer.result import Result
+from hftransfer.run_directory import RunDirectory
+from hftransfer.tasks.base import LABELS, Predictions
+from hftransfer.training.compute import describe_machine, peak_memory
+from hftransfer.training.evaluation import Best, majority_baseline, run_model, score_predictions
+from hftransfer.training.events import Begin, Evaluation, Event, Step
+from hftransfer.training.loaders import TrainLoader
+from hftransfer.training.loop import fit
+from hftransfer.training.memory import micro_batch_size
+from hftransfer.training.optimizer import make_optimizer
+from hftransfer.training.state import load_optimizer_tensors, optimizer_tensors, put_tensors, take_tensors
+
+# Without gradients to keep, several times the rows fit; sorted by length, padding stays small.
+EVALUATION_FACTOR = 2
+
+
+@dataclass(frozen=True)
+class Trained:
+    """steps: optimizer steps taken. best: which of them gave the weights that are kept."""
+
+    steps: int
+    best: Best
+
+
+def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
+    """Train to the end or until patience is out, keeping what is needed to resume; leaves the best weights in place."""
+    training, strategy, compute = job.recipe.training, job.strategy, job.compute
+    raw = make_optimizer(job.model, strategy.rates(job.model, job.checkpoint.fresh), training)
+    names = strategy.state(job.model)
+    best = Best(training.best_metric or "loss", training.patience)
+    done = _restore(job, raw, best, run_dir)
+    model, optimizer = compute.prepare(job.model, raw)
+    loader = _loader(job, model)
+    _begin(job, run_dir, done)
+    begin = Begin(
+        job.steps,
+        training.epochs,
+        done,
+        len(loader.examples),
+        job.parameters["total"],
+        job.parameters["trained"],
+    )
+    _happened(begin, run_dir, clock)
+    last = done
+    steps = fit(
+        model,
+        loader,
+        job.loss,
+        optimizer,
+        training=training,
+        compute=compute,
+        train_mode=strategy.train_mode,
+        done=done,
+    )
+    for step in steps if not best.out_of_patience else ():
+        last = step.step
+        _happened(step, run_dir, clock)
+        if _due(step, training.evaluate_every, job.steps):
+            metrics = evaluate(job, model, "validation")[1]
+            improved = best.better(metrics, step.step)
+            _happened(Evaluation(step.step, step.epoch, metrics, improved), run_dir, clock)
+            if improved:
+                run_dir.save_checkpoint(
+                    "best", {"model": take_tensors(job.model, names)}, {"step": step.step}
+                )
+        if _due(step, training.checkpoint_every, job.steps):
+            _keep(job, raw, best, step.step, names, run_dir)
+        if best.out_of_patience:
+            clock.note([f"stopped after step {step.step}: no better {best.metric} since step {best.step}"])
+            break
+    compute.wait_for_everyone()
+    kept = run_dir.load_checkpoint("best")
+    if kept is not None:
+        put_tensors(job.model, kept[0]["model"])
+    return Trained(last, best)
+
+
+def evaluate(job: Job, model: nn.Module, split: str) -> tuple[Predictions, dict[str, Any]]:
+    """Predictions for a split and its metrics, `loss` among them."""
+    examples = job.examples[split]
+    outputs = run_model(
+        model,
+        examples,
+        job.collate,
+        job.compute,
+        batch_size=EVALUATION_FACTOR * job.recipe.training.batch_size,
+        loss=job.loss,
+        workers=job.recipe.training.workers,
+    )
+    predictions = job.task.decode(outputs.logits)
+    scores = score_predictions(job.recipe.metrics, predictions, job.rows(split)["label"], job.splits.labels)
+    return predictions, {"loss": outputs.loss, **scores}
+
+
+@dataclass(frozen=True)
+class Scores:
+    """By split: what the kept weights say, how good that is, and what always guessing the commonest label scores."""
+
+    predictions: Mapping[str, Predictions]
+    metrics: Mapping[str, Mapping[str, Any]]
+    majority: Mapping[str, Mapping[str, Any]]
+
+
+def score(job: Job) -> Scores:
+    """Score the kept weights on validation and, this once, on test."""
+    splits = [name for name in ("validation", "test") if name in job.examples]
+    scored = {name: evaluate(job, job.model, name) for name in splits}
+    train_labels = job.splits.train["label"]
+    majority = {
+        name: majority_baseline(job.recipe.metrics, train_labels, job.rows(name)["label"], job.splits.labels)
+        for name in splits
+    }
+    return Scores(
+        {name: predictions for name, (predictions, _) in scored.items()},
+        {name: metrics for name, (_, metrics) in scored.items()},
+        majority,
+    )
+
+
+def save(job: Job, scores: Scores, run_dir: RunDirectory) -> dict[str, Any]:
+    """Write the artefact and the predictions, then prove that the artefact loads and gives the same outputs."""
+    job.compute.wait_for_everyone()
+    if not job.compute.is_main_process:
+        return {}
+    strategy, checkpoint = job.strategy, job.checkpoint
+    model = job.compute.unwrap_model(job.model, keep_fp32_wrapper=False).to("cpu").eval()
+
+    def write_model(folder: Path) -> bool:
+        with quiet():
+            strategy.plain(model).save_pretrained(folder)
+            checkpoint.processor.save_pretrained(folder)
+        return True
+
+    run_dir.save_folder(run_dir.model, write_model)
+    has_adapter = run_dir.save_folder(
+        run_dir.adapter, lambda folder: strategy.save_adapter(model, folder, base=checkpoint.location)
+    )
+    for name, predictions in scores.predictions.items():
+        write_predictions(
+            run_dir.predictions(name), job.rows(name), job.inputs, predictions, job.splits.labels
+        )
+    artefact = Artefact(
+        run_dir.model,
+        run_dir.adapter if has_adapter else None,
+        checkpoint.location,
+        job.recipe.checkpoint.revision,
+    )
+    chosen = np.linspace(0, len(job.splits.validation) - 1, min(ROWS, len(job.splits.validation)), dtype=int)
+    return prove(
+        artefact,
+        job.task,
+        [job.splits.validation[int(index)] for index in chosen],
+        _logits_one_by_one(model, job, chosen.tolist()),
+        job.splits.labels,
+        checkpoint.max_length,
+    )
+
+
+def result(
+    job: Job,
+    trained: Trained,
+    scores: Scores,
+    proof: Mapping[str, Any],
+    *,
+    run_dir: RunDirectory,
+    clock: Clock,
+) -> Result:
+    """The facts of a finished run."""
+    recipe = job.recipe
+    return Result(
+        run_dir=run_dir.path,
+        task=recipe.task.name,
+        strategy=recipe.strategy.name,
+        checkpoint={**recipe.checkpoint.model_dump(), "fingerprint": job.checkpoint.fingerprint},
+        inputs=job.inputs,
+        labels=job.splits.labels,
+        metrics=scores.metrics,
+        baselines={"majority": scores.majority},
+        parameters=job.parameters,
+        examples=job.splits.sizes,
+        steps=trained.steps,
+        best_step=trained.best.step or trained.steps,
+        best_metric=trained.best.metric,
+        seconds={
+            **{stage: round(value, 3) for stage, value in clock.seconds.items()},
+            "total": round(clock.total, 3),
+        },
+        peak_memory_bytes=peak_memory(),
+        reload_check=proof,
+        max_length=job.checkpoint.max_length,
+        findings=(*job.splits.findings, *job.findings),
+    )
+
+
+def _happened(event: Event, run_dir: RunDirectory, clock: Clock) -> None:
+    run_dir.record(event)
+    clock.tell(event)
+
+
+def _due(step: Step, every: int | None, total: int) -> bool:
+    return step.epoch_end or step.step == total or (every is not None and step.step % every == 0)
+
+
+def _begin(job: Job, run_dir: RunDirectory, done: int) -> None:
+    run_dir.begin(
+        recipe=dump_recipe(job.recipe),
+        environment=describe_machine(job.compute),
+        data={
+            "fingerprint": job.splits.fingerprint,
+            "examples": job.splits.sizes,
+            "labels": job.splits.labels,
+            "findings": (*job.splits.findings, *job.findings),
+        },
+        done=done,
+    )
+
+
+def _loader(job: Job, model: nn.Module) -> TrainLoader:
+    training, compute = job.recipe.training, job.compute
+    size = micro_batch_size(
+        model,
+        job.examples["train"],
+        job.collate,
+        job.loss,
+        training=training,
+        compute=compute,
+        train_mode=job.strategy.train_mode,
+    )
+    return TrainLoader(
+        job.examples["train"],
+        job.collate,
+        batch_size=training.batch_size,
+        micro_batch_size=size,
+        seed=training.seed,
+        rank=compute.process_index,
+        world=compute.num_processes,
+        group_by_length=training.group_by_length,
+        workers=training.workers,
+    )
+
+
+def _keep(
+    job: Job, optimizer: torch.optim.Optimizer, best: Best, step: int, names: Any, run_dir: RunDirectory
+) -> None:
+    """What `_restore` needs. Random states are no part of it: every step seeds from its own number."""
+    tensors = {"model": take_tensors(job.model, names), "optimizer": optimizer_tensors(job.model, optimizer)}
+    facts = {
+        "step": step,
+        "best": {"value": best.value, "step": best.step, "evaluations_since": best.evaluations_since},
+        "data": job.splits.fingerprint,
+    }
+    run_dir.save_checkpoint("last", tensors, facts)
+
+
+def _restore(job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: RunDirectory) -> int:
+    """Put back what `_keep` kept; how many steps are done (0 where there is nothing to go on from)."""
+    kept = run_dir.load_checkpoint("last")
+    if kept is None:
+        return 0
+    tensors, facts = kept
+    if facts["data"] != job.splits.fingerprint:
+        raise DataError(
+            f"the data is not what the run in {run_dir.path} was started with",
+            hint="put the old data back to resume, or start a new run with another --output",
+        )
+    put_tensors(job.model, tensors["model"])
+    load_optimizer_tensors(job.model, optimizer, tensors["optimizer"])
+    best.value, best.step = facts["best"]["value"], facts["best"]["step"]
+    best.evaluations_since = facts["best"]["evaluations_since"]
+    return int(facts["step"])
+
+
+def _logits_one_by_one(model: nn.Module, job: Job, rows: list[int]) -> Any:
+    """The trained model's logits (N, C) for some validation rows, on the CPU, without padding."""
+    examples = job.examples["validation"]
+    with torch.inference_mode():
+        batches = ({k: v for k, v in job.collate([examples[row]]).items() if k != LABELS} for row in rows)
+        return np.concatenate([model(**batch).logits.float().numpy() for batch in batches])

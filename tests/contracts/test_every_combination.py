@@ -1,0 +1,72 @@
+"""Every registered task x strategy x architecture: trains, and what is saved gives the same outputs elsewhere.
+
+A new task, strategy or family is taken in unasked. (Which parameters move is tested in tests/strategies.)
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from toy import families_of, toy_recipe, write_data
+
+from hftransfer.registry import STRATEGIES, TASKS
+from hftransfer.runner import load_run, run
+
+COMBINATIONS = [
+    (task, strategy, family)
+    for task in TASKS.names()
+    for family in families_of(task)
+    for strategy in STRATEGIES.names()
+]
+
+
+def test_the_table_is_whole() -> None:
+    assert len(COMBINATIONS) >= 2 * 3 * 4
+    text = "bert distilbert roberta deberta-v2 electra albert mpnet modernbert"
+    image = "vit dinov2 resnet convnext"
+    assert {family for _, _, family in COMBINATIONS} >= {*text.split(), *image.split()}
+
+
+@pytest.fixture(scope="session")
+def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    made: dict[str, Path] = {}
+
+    def get(task: str) -> Path:
+        if task not in made:
+            made[task] = write_data(task, tmp_path_factory.mktemp(task))
+        return made[task]
+
+    return get
+
+
+@pytest.mark.parametrize(("task", "strategy", "family"), COMBINATIONS, ids=map("-".join, COMBINATIONS))
+def test_trains_saves_and_reloads(
+    task: str,
+    strategy: str,
+    family: str,
+    tiny_checkpoint: Callable[..., Path],
+    toy_data: Callable[[str], Path],
+    tmp_path: Path,
+) -> None:
+    recipe = toy_recipe(tiny_checkpoint(family), toy_data(task), task=task, strategy=strategy)
+    result = run(recipe, output=tmp_path / "run")
+    told = events(tmp_path / "run")
+    assert sum(event["event"] == "step" for event in told) == result.steps > 6
+    losses = [event["metrics"]["loss"] for event in told if event["event"] == "evaluation"]
+    assert losses[-1] < losses[0]
+    # Other processes loaded it, by every way there is; each way's difference was measured on real rows.
+    ways = set(result.reload_check["ways"])
+    assert ways >= {TASKS.get(task).model_class, "pipeline"}
+    assert ("PeftModel" in ways) == (result.run_dir / "adapter").is_dir()
+    assert result.reload_check["max_difference"] < 1e-4
+    assert result.reload_check["rows"] >= 12
+    assert load_run(tmp_path / "run").metrics == json.loads(json.dumps(result.metrics))
+
+
+def events(run_dir: Path) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl."""
+    return [json.loads(line) for line in (run_dir / "metrics.jsonl").read_text().splitlines()]
