@@ -1,0 +1,47 @@
+"""hftransfer check: everything that can be wrong, found without training."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Annotated
+
+import typer
+
+from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
+from hftransfer.cli.console import command, out, print_json
+from hftransfer.recipe import load_recipe
+
+
+@command
+def command_line(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    download: Annotated[
+        bool, typer.Option("--download", help="Look at what lies on the Hub, too: fetches it.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Find everything that can be wrong with a recipe, its data and its checkpoint, without training."""
+    loaded = load_recipe(recipe, *(overrides or []))
+    from hftransfer.runner import check
+
+    seen = check(loaded, download=download)
+    if as_json:
+        print_json(dataclasses.asdict(seen))
+        return
+    out.print("recipe      is right")
+    if seen.examples:
+        rows = ", ".join(f"{count:,} {split}" for split, count in seen.examples.items())
+        shown = ", ".join(seen.labels[:10]) + (" ..." if len(seen.labels) > 10 else "")
+        out.print(f"data        {rows}; {len(seen.labels)} labels: {shown}", markup=False)
+    if seen.parameters:
+        out.print(
+            f"checkpoint  loads; {seen.parameters['trained']:,} of {seen.parameters['total']:,} parameters are trained"
+        )
+    if seen.steps is not None:
+        out.print(f"training    {seen.steps:,} steps of {loaded.training.batch_size} examples")
+    for finding in seen.findings:
+        out.print("note        ", end="", style="yellow")
+        out.print(finding, markup=False)
+    for part in seen.unchecked:
+        out.print(f"not checked {part}: it lies on the Hub; --download looks at it, too", markup=False)

@@ -1,0 +1,43 @@
+"""hftransfer evaluate: a finished run's metrics on labelled rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from hftransfer.cli.arguments import AsJson, RunArgument
+from hftransfer.cli.console import command, err, out, print_json
+from hftransfer.result import Result
+
+
+@command
+def command_line(
+    run: RunArgument,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Labelled rows with the recipe's columns; by default the run's own data."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Which split; by default test where there is one, else validation.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Score a finished run's model on labelled rows."""
+    scored = Result.read(run).evaluate(
+        data, split=split, note=lambda text: err.print(f"note  {text}", markup=False)
+    )
+    if as_json:
+        print_json({"run": str(run), "data": scored.data, "rows": scored.rows, "metrics": scored.metrics})
+        return
+    table = Table(box=None, pad_edge=False)
+    table.add_column(f"{scored.data} ({scored.rows:,} rows)")
+    table.add_column("", justify="right")
+    for name, value in scored.metrics.items():
+        if isinstance(value, float | int):
+            table.add_row(name, f"{value:.4f}")
+        elif value is None:
+            table.add_row(name, "not defined on these rows")
+    out.print(table)

@@ -1,0 +1,142 @@
+"""hftransfer run: fine-tune, score, save, prove."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from hftransfer.cli import launch
+from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
+from hftransfer.cli.console import command, err, main_process, out, print_json
+from hftransfer.recipe import load_recipe, read_recipe
+from hftransfer.result import Result
+
+
+@command
+def command_line(
+    recipe: RecipeArgument,
+    overrides: Overrides = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(help="The run's folder; by default runs/NAME, numbered where that is taken."),
+    ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on from the last checkpoint, in --output or the newest runs/NAME."),
+    ] = False,
+    processes: Annotated[
+        int, typer.Option(min=1, help="Train on so many processes (one per GPU; any number on CPU).")
+    ] = 1,
+    accelerate_config: Annotated[
+        Path | None,
+        typer.Option(help="Launch as this file of `accelerate config` says.", exists=True, dir_okay=False),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fine-tune as a recipe says: train, score, save, and prove that the saved model is the trained one."""
+    from hftransfer.runner import resolve, run_folder
+
+    document = read_recipe(recipe, overrides or [])
+    loaded = load_recipe(recipe, *(overrides or []))
+    resolve(loaded)
+    folder = output or run_folder(document.name, resume=resume)
+    if processes > 1 or accelerate_config is not None:
+        launch.launch(
+            [recipe, *(overrides or [])],
+            folder,
+            resume=resume,
+            processes=processes,
+            accelerate_config=accelerate_config,
+        )
+        result = Result.read(folder)
+    else:
+        result = _here(loaded, folder, resume)
+    if not main_process():
+        return
+    if as_json:
+        print_json({**result.to_dict(), "run_dir": str(folder)})
+    else:
+        show(result, recipe)
+
+
+def _here(recipe: Any, folder: Path, resume: bool) -> Result:
+    from hftransfer.cli.progress import ProgressView
+    from hftransfer.runner import run
+
+    try:
+        with ProgressView() as view:
+            return run(recipe, output=folder, resume=resume, watch=view)
+    except KeyboardInterrupt:
+        if main_process() and folder.is_dir():
+            err.print(f"to go on: add  --output {folder} --resume", markup=False)
+        raise
+
+
+def show(result: Result, recipe: str) -> None:
+    """The end of a run: scores beside the baseline, where the model lies, what to try next."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    splits = list(result.metrics)
+    for split in splits:
+        table.add_column(f"{split} ({result.examples[split]:,})", justify="right")
+        table.add_column("majority", justify="right", style="dim")
+    for name in result.metrics[splits[0]]:
+        values = [_number(v) for s in splits for v in (result.metrics[s][name], _majority(result, s, name))]
+        if any(values):
+            table.add_row(name, *values)
+    out.print()
+    out.print(table)
+    _show_confusion(result)
+    proof = result.reload_check
+    out.print()
+    out.print(f"model    {result.model}", markup=False)
+    out.print(
+        f"proof    loaded afresh by {', '.join(proof['ways'])}: {proof['rows']} rows, "
+        f"largest difference {proof['max_difference']:.1e}",
+        markup=False,
+    )
+    out.print(
+        f"cost     {result.seconds['total']:.0f} s, {result.seconds['training']:.0f} s of it training; "
+        f"{result.steps:,} steps, the best after {result.best_step:,}; "
+        f"{result.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
+        markup=False,
+    )
+    out.print("next")
+    for line in next_commands(result, recipe):
+        out.print(f"  {line}", markup=False)
+
+
+def next_commands(result: Result, recipe: str) -> list[str]:
+    """Three commands worth trying after this run."""
+    example = "photo.jpg" if result.task.startswith("image") else '"your text here"'
+    return [
+        f"hftransfer predict {result.run_dir} {example}",
+        f"hftransfer evaluate {result.run_dir} --data other.csv",
+        f"hftransfer copy {recipe} mine.yaml" if not Path(recipe).exists() else f"hftransfer show {recipe}",
+    ]
+
+
+def _majority(result: Result, split: str, name: str) -> Any:
+    return result.baselines["majority"][split].get(name)
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, float | int) else ""
+
+
+def _show_confusion(result: Result) -> None:
+    for split, metrics in result.metrics.items():
+        matrix = metrics.get("confusion_matrix")
+        if matrix is None:
+            continue
+        table = Table(box=None, pad_edge=False, title=f"confusion, {split}", title_justify="left")
+        table.add_column("label \\ predicted")
+        for label in result.labels:
+            table.add_column(label, justify="right")
+        for label, counts in zip(result.labels, matrix, strict=True):
+            table.add_row(label, *map(str, counts))
+        out.print()
+        out.print(table)
