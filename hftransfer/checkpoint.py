@@ -7,6 +7,7 @@ Weights are read as safetensors or refused; no code that comes with a checkpoint
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -113,7 +114,7 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
             output_loading_info=True,
             **where,
         )
-        processor = getattr(transformers, task.processor_class).from_pretrained(location, **where)
+        processor = _load_processor(location, section.name, task, where)
     _check_processor(processor, section.name)
     missing = set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
     fresh = missing & {name for name, _ in model.named_parameters()}
@@ -177,9 +178,11 @@ def _check_folder(folder: Path, name: str) -> None:
         raise CheckpointError(
             f"checkpoint {name}: config.json names no model_type", hint="is it a transformers model?"
         )
+    if (folder / WEIGHTS).is_file():
+        return  # transformers, too, takes it before an index
     if (folder / INDEX).is_file():
         _check_shards(folder, name)
-    elif not (folder / WEIGHTS).is_file():
+    else:
         pickled = [file for file in PICKLED if (folder / file).exists()]
         if pickled:
             raise CheckpointError(
@@ -194,9 +197,9 @@ def _check_folder(folder: Path, name: str) -> None:
 def _check_shards(folder: Path, name: str) -> None:
     try:
         shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
-    except (ValueError, KeyError, AttributeError) as error:
+        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise CheckpointError(f"checkpoint {name}: {INDEX} is damaged ({error})") from None
-    missing = sorted(shard for shard in shards if not (folder / shard).is_file())
     if missing:
         raise CheckpointError(
             f"checkpoint {name} lacks {len(missing)} of {len(shards)} weight files: {missing[0]} ..."
@@ -219,9 +222,35 @@ def _explained(name: str, task: Needs) -> Iterator[None]:
         raise _explanation(name, task, error) from error
 
 
+def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, Any]) -> Any:
+    import transformers
+
+    kind = re.sub("(?<=[a-z])(?=[A-Z])", " ", task.processor_class).removeprefix("Auto ").lower()
+    try:
+        processor = getattr(transformers, task.processor_class).from_pretrained(location, **where)
+    except Exception as error:  # tokenizers raises nothing more special
+        if _brings_code(str(error)):
+            raise _explanation(name, task, error) from error
+        raise CheckpointError(
+            f"checkpoint {name} has no {kind} that can be read ({_first(str(error))})",
+            hint=f"copy the {kind}'s files from where the weights come from",
+        ) from error
+    # Where a folder has no tokenizer's files, transformers 5 makes one of special tokens alone: each word is unknown.
+    if hasattr(processor, "get_vocab") and not set(processor.get_vocab()) - set(processor.all_special_tokens):
+        raise CheckpointError(
+            f"checkpoint {name} has no {kind} that can be read (no file with a vocabulary)",
+            hint=f"copy the {kind}'s files from where the weights come from",
+        )
+    return processor
+
+
+def _brings_code(text: str) -> bool:
+    return "trust_remote_code" in text or "contains custom code" in text
+
+
 def _explanation(name: str, task: Needs, error: Exception) -> CheckpointError:
     text = str(error)
-    if "trust_remote_code" in text or "contains custom code" in text:
+    if _brings_code(text):
         return CheckpointError(
             f"checkpoint {name} brings its own Python code, which is never run",
             hint="choose a checkpoint whose architecture is part of transformers",
@@ -277,7 +306,7 @@ def _renew_head(model: Any, fresh: set[str], auto_class: Any, config: Any) -> se
     stale = {key for key, _ in model.named_parameters() if not key.startswith(prefix)} - fresh
     if not stale:
         return set()
-    donor = dict(auto_class.from_config(config).named_parameters())
+    donor = dict(auto_class.from_config(config, dtype=model.dtype).named_parameters())
     for key, parameter in model.named_parameters():
         if key in stale:
             parameter.data.copy_(donor[key].data)

@@ -20,6 +20,8 @@ def replacing(final: Path) -> Iterator[Path]:
     The writer may remove the new folder again: then nothing is replaced.
     """
     new, old = beside(final, "new"), beside(final, "old")
+    if old.exists() and not final.exists():
+        old.rename(final)  # an earlier process was killed between its two renames
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(parents=True)
     try:
@@ -34,6 +36,11 @@ def replacing(final: Path) -> Iterator[Path]:
         final.rename(old)
     new.rename(final)
     shutil.rmtree(old, ignore_errors=True)
+
+
+def is_beside(path: Path) -> bool:
+    """Whether this is something half-written that a killed process has left."""
+    return path.name.startswith(".") and path.suffix in (".new", ".old")
 
 
 def beside(path: Path, word: str) -> Path:

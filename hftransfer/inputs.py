@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, did_you_mean
+from hftransfer.sources.images import check_header
 
 if TYPE_CHECKING:
     import datasets
@@ -26,20 +27,22 @@ def input_rows(task: Task, inputs: Sequence[Any], *, roles: Sequence[str]) -> da
         raise DataError(
             f"expected a list of inputs, found {type(inputs).__name__}", hint="write predict([...])"
         )
-    rows = [_row(number, value, roles) for number, value in enumerate(inputs, 1)]
+    kinds = {role: task.columns[role].kind for role in roles}
+    rows = [_row(number, value, kinds) for number, value in enumerate(inputs, 1)]
     if not rows:
         raise DataError("there is nothing to predict: the list of inputs is empty")
     columns: dict[str, Any] = {role: [row[role] for row in rows] for role in roles}
     features = datasets.Features(
         {
-            r: datasets.Image(decode=False) if task.columns[r].kind == "image" else datasets.Value("string")
-            for r in roles
+            role: datasets.Image(decode=False) if kind == "image" else datasets.Value("string")
+            for role, kind in kinds.items()
         }
     )
     return datasets.Dataset.from_dict(columns, features=features)
 
 
-def _row(number: int, value: Any, roles: Sequence[str]) -> dict[str, Any]:
+def _row(number: int, value: Any, kinds: Mapping[str, str]) -> dict[str, Any]:
+    roles = tuple(kinds)
     values = value if isinstance(value, tuple | list) else (value,)
     row = dict(value) if isinstance(value, Mapping) else dict(zip(roles, values, strict=False))
     unknown = [key for key in row if key not in roles]
@@ -48,12 +51,19 @@ def _row(number: int, value: Any, roles: Sequence[str]) -> dict[str, Any]:
             f"input {number} has `{unknown[0]}`, which the model does not take",
             hint=did_you_mean(unknown[0], roles),
         )
-    if len(row) != len(roles) or (not isinstance(value, Mapping) and len(values) != len(roles)):
+    given = len(row) if isinstance(value, Mapping) else len(values)
+    if given != len(roles):
         raise DataError(
-            f"input {number} has {len(values)} of the {len(roles)} parts that the model takes: {', '.join(roles)}",
+            f"input {number} has {given} of the {len(roles)} parts that the model takes: {', '.join(roles)}",
             hint=f"give each as a mapping: {{{', '.join(f'{role!r}: ...' for role in roles)}}}",
         )
     for role, part in row.items():
-        if role.startswith("text") and not isinstance(part, str):
+        if kinds[role] == "image":
+            check_header(part, where=f"input {number}")
+        elif not isinstance(part, str):
             raise DataError(f"input {number}: `{role}` is a {type(part).__name__}, not a text")
+        elif not part.strip():
+            raise DataError(
+                f"input {number}: `{role}` is empty", hint="leave it out; there is nothing to label"
+            )
     return row

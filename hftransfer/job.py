@@ -13,13 +13,14 @@ from accelerate import Accelerator
 from torch import nn
 
 from hftransfer.checkpoint import Checkpoint, load_checkpoint
-from hftransfer.errors import Problem, RecipeError
+from hftransfer.errors import DataError, Problem, RecipeError
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
 from hftransfer.strategies import Strategy
 from hftransfer.tasks.base import Batch, Examples, Loss, Task
 from hftransfer.training.compute import seed_everything
+from hftransfer.training.evaluation import majority_baseline
 from hftransfer.training.events import Event, Note, Stage
 from hftransfer.training.loop import total_steps
 from hftransfer.training.optimizer import warmup_steps
@@ -34,11 +35,11 @@ class Clock:
         self._start = time.perf_counter()
 
     @contextmanager
-    def __call__(self, stage: str) -> Iterator[None]:
-        self.tell(Stage(stage))
+    def __call__(self, name: str, title: str) -> Iterator[None]:
+        self.tell(Stage(name, title))
         start = time.perf_counter()
         yield
-        self.seconds[stage] = time.perf_counter() - start
+        self.seconds[name] = time.perf_counter() - start
 
     def note(self, findings: Iterable[str]) -> None:
         for finding in findings:
@@ -103,9 +104,7 @@ class Job:
 
 def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     """Load the checkpoint, let the strategy choose what moves, and encode every split."""
-    for name in recipe.metrics:
-        METRICS.get(name).check_labels(splits.labels)
-    _check_warmup(recipe, len(splits.train))
+    check_fit(recipe, splits)
     seed_everything(recipe.training.seed)  # the fresh weights are drawn from here on
     checkpoint = load_checkpoint(recipe.checkpoint, recipe.task, splits.labels)
     model = recipe.strategy.apply(checkpoint.model, fresh=checkpoint.fresh)
@@ -117,16 +116,34 @@ def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     return Job(recipe, splits, compute, checkpoint, model, examples, loss)
 
 
+def check_fit(recipe: Recipe, splits: Splits) -> None:
+    """Whether the recipe's metrics and lengths fit its data. Raises InputError."""
+    for name in recipe.metrics:
+        METRICS.get(name).check_labels(splits.labels)
+    best = recipe.training.best_metric
+    if best is not None and best != "loss":
+        rows = splits.validation["label"]
+        if majority_baseline([best], splits.train["label"], rows, splits.labels)[best] is None:
+            missing = sorted(set(splits.labels) - {splits.labels[index] for index in rows})
+            raise DataError(
+                f"{best}, which is to choose the best weights, is not defined on the validation rows"
+                + (f": none has the label {missing[0]}" if missing else ""),
+                hint="give every label a validation row, or choose by another: training.best_metric: loss",
+            )
+    _check_warmup(recipe, len(splits.train))
+
+
 def _check_warmup(recipe: Recipe, rows: int) -> None:
     training = recipe.training
     total = total_steps(training, -(-rows // training.batch_size))
     if warmup_steps(training.warmup, total) >= total and training.warmup > 0:
+        amount = f"{training.warmup:g} steps" if training.warmup >= 1 else f"{training.warmup:g} of all steps"
         raise RecipeError(
             [
                 Problem(
                     "training.warmup",
-                    f"the warm-up takes {training.warmup:g} steps, but {rows} rows in batches of {training.batch_size} "
-                    f"make {total} steps in all",
+                    f"a warm-up of {amount} leaves nothing: {rows} rows in batches of {training.batch_size} make "
+                    f"{total} steps in all",
                     "give a share instead, such as 0.06, or train longer",
                 )
             ]

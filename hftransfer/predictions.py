@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError
-from hftransfer.files import beside
+from hftransfer.files import beside, plain
 from hftransfer.tasks.base import Predictions
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+ADDED = ("prediction", "score")
+"""The columns that `write_rows` adds."""
 
 
 def table(rows: Any, inputs: Sequence[str], predictions: Predictions, labels: Sequence[str]) -> pa.Table:
@@ -45,14 +51,6 @@ def write_predictions(
     new.replace(path)
 
 
-WRITERS: Mapping[str, Callable[[Any, Path], None]] = {
-    ".csv": lambda frame, path: frame.to_csv(path, index=False),
-    ".tsv": lambda frame, path: frame.to_csv(path, index=False, sep="\t"),
-    ".jsonl": lambda frame, path: frame.to_json(path, orient="records", lines=True, force_ascii=False),
-    ".parquet": lambda frame, path: frame.to_parquet(path, index=False),
-}
-
-
 def check_output(path: Path) -> None:
     """Raise DataError unless rows can be written there: a known kind of file that does not exist yet."""
     if path.suffix not in WRITERS:
@@ -65,16 +63,71 @@ def check_output(path: Path) -> None:
         raise DataError(f"cannot write {path}: there is no folder {path.parent}")
 
 
+def check_rows(table: Any, path: Path) -> None:
+    """Raise DataError unless `write_rows` can write this datasets.Dataset, every column of it, to that path."""
+    import pyarrow as pa
+
+    for name in ADDED:
+        if name in table.column_names:
+            raise DataError(f"the rows have a column `{name}` already", hint="rename it")
+    for field in table.features.arrow_schema if path.suffix != ".parquet" else ():
+        if pa.types.is_binary(field.type) or pa.types.is_large_binary(field.type):
+            raise DataError(
+                f"the column `{field.name}` holds bytes, which {path.suffix} cannot hold",
+                hint=f"write {path.with_suffix('.parquet').name} instead",
+            )
+
+
 def write_rows(table: Any, labels: Sequence[str], scores: Sequence[float], path: Path) -> None:
     """Write a datasets.Dataset with columns `prediction` and `score` added, beside `path` and renamed into it.
 
-    Raises DataError when the table has such columns.
+    Every other column keeps its values. In .csv and .tsv lists and mappings are written as JSON; in them and in
+    .jsonl an image is written as its path.
     """
-    for name in ("prediction", "score"):
-        if name in table.column_names:
-            raise DataError(f"the rows have a column `{name}` already", hint="rename it")
-    frame = table.to_pandas()
-    frame["prediction"], frame["score"] = list(labels), list(scores)
+    import pyarrow as pa
+
+    columns: pa.Table = table.with_format("arrow")[:]
+    for name, values in zip(
+        ADDED, (pa.array(labels, pa.string()), pa.array(scores, pa.float64())), strict=True
+    ):
+        columns = columns.append_column(name, values)
     new = beside(path, "new")
-    WRITERS[path.suffix](frame, new)
+    WRITERS[path.suffix](columns, new)
     new.replace(path)
+
+
+def _write_parquet(columns: pa.Table, path: Path) -> None:
+    import pyarrow.parquet as pq
+
+    pq.write_table(columns, path)
+
+
+def _write_jsonl(columns: pa.Table, path: Path) -> None:
+    with path.open("w", encoding="utf-8") as stream:
+        for row in columns.to_pylist():
+            values = {name: _image_as_path(value) for name, value in row.items()}
+            stream.write(json.dumps(plain(values), ensure_ascii=False) + "\n")
+
+
+def _write_delimited(columns: pa.Table, path: Path, *, delimiter: str) -> None:
+    with path.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.writer(stream, delimiter=delimiter, lineterminator="\n")
+        writer.writerow(columns.column_names)
+        writer.writerows([_cell(value) for value in row.values()] for row in columns.to_pylist())
+
+
+def _cell(value: Any) -> Any:
+    value = _image_as_path(value)
+    return json.dumps(plain(value), ensure_ascii=False) if isinstance(value, list | dict) else value
+
+
+def _image_as_path(value: Any) -> Any:
+    return value["path"] if isinstance(value, dict) and value.keys() == {"bytes", "path"} else value
+
+
+WRITERS: Mapping[str, Callable[[Any, Path], None]] = {
+    ".csv": partial(_write_delimited, delimiter=","),
+    ".tsv": partial(_write_delimited, delimiter="\t"),
+    ".jsonl": _write_jsonl,
+    ".parquet": _write_parquet,
+}

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
 from hftransfer.inputs import input_rows
-from hftransfer.predictions import check_output, write_rows
+from hftransfer.predictions import check_output, check_rows, write_rows
 from hftransfer.recipe import MEMORY, DataSection, Recipe, load_recipe, read_recipe
 from hftransfer.run_directory import RunDirectory
-from hftransfer.sources import open_source
+from hftransfer.sources import Source, open_source
 from hftransfer.splits import Column, make_splits, read_split
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Result:
     inputs: the roles that the model was trained with (text, or text and text_pair, ...).
     metrics, baselines["majority"]: split -> metric -> value (validation always, test where there is one).
     parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
-    one whose weights were kept. seconds: {"total", "prepare", "train", "evaluate", "save"}.
+    one whose weights were kept. seconds: {"data", "checkpoint", "train", "score", "save", "total"}.
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
     """
 
@@ -126,60 +126,72 @@ class Result:
         document = read_recipe(RunDirectory(self.run_dir).recipe)
         return str(document.value["data"]["source"]).startswith(MEMORY)
 
-    def predict(self, inputs: Sequence[Any]) -> list[Prediction]:
+    def predict(self, inputs: Sequence[Any], *, note: Note = lambda text: None) -> list[Prediction]:
         """Predictions for texts (or (text, text_pair), or mappings of the task's columns), or for images (paths, PIL).
 
-        Raises DataError for inputs that are not what the task takes.
+        note: is told what a user must know (texts cut). Raises DataError for inputs that are not what the task takes.
         """
-        predictions = self.predictor.predict(input_rows(self.recipe.task, inputs, roles=self.inputs))
+        rows = input_rows(self.recipe.task, inputs, roles=self.inputs)
+        predictions = self.predictor.predict(rows, name="inputs", note=note)
         return [self._prediction(row) for row in predictions.scores]
 
     def predict_file(
-        self, file: str | Path, *, output: str | Path | None = None, note: Note = lambda text: None
+        self,
+        file: str | Path,
+        *,
+        output: str | Path | None = None,
+        columns: Mapping[str, str] | None = None,
+        note: Note = lambda text: None,
     ) -> tuple[list[tuple[str, ...]], list[Prediction]]:
         """Predictions for the rows of a file with the recipe's input columns; a label column is not needed.
 
         output: where to write all columns of the file with `prediction` and `score` added (.csv, .tsv, .jsonl or
-        .parquet). note: is told what a user must know. Returns the inputs, as text, and the predictions, in order.
-        Raises DataError.
+        .parquet). columns: role -> the file's name of it, where that is not the recipe's. note: is told what a user
+        must know. Returns the inputs, as text, and the predictions, in order. Raises DataError.
         """
-        data = self._data_section(Path(file))
+        data = self._data_section(Path(file), self.inputs, columns)
         source = open_source(data)
         source.check()
-        columns = {role: Column(self.recipe.task.columns[role].kind) for role in self.inputs}
+        needed = {role: Column(self.recipe.task.columns[role].kind) for role in self.inputs}
+        table = None
         if output is not None:
             check_output(Path(output))
-        rows, findings = read_split(source, data, columns=columns, labels=self.labels)
+            table = _only_table(source)
+            check_rows(table, Path(output))
+        rows, findings = read_split(source, data, columns=needed, labels=self.labels)
         for finding in findings:
             if not finding.startswith("columns ignored"):  # they are not: the output keeps them
                 note(finding)
         said = self.predictor.predict(rows, name=Path(file).name, note=note)
         predictions = [self._prediction(row) for row in said.scores]
         if output is not None:
-            [table] = source.load().values()
-            write_rows(
-                table, [one.label for one in predictions], [one.score for one in predictions], Path(output)
-            )
+            labels, scores = [one.label for one in predictions], [one.score for one in predictions]
+            write_rows(table, labels, scores, Path(output))
         return [tuple(_shown(row[role]) for role in self.inputs) for row in rows], predictions
 
     def evaluate(
-        self, data: Any = None, *, split: str | None = None, note: Note = lambda text: None
+        self,
+        data: Any = None,
+        *,
+        split: str | None = None,
+        columns: Mapping[str, str] | None = None,
+        note: Note = lambda text: None,
     ) -> Scored:
         """The recipe's metrics on labelled rows.
 
         data: a file or folder with the recipe's columns, or a table in memory; by default the run's own data, read
-        again. split: which
-        split of it; by default test where there is one, else validation (of a file: its only one). Raises DataError.
+        again. split: which split of it; by default test where there is one, else validation (of a file: its only
+        one). columns: role -> the table's name of it, where that is not the recipe's. Raises DataError.
         """
         task = self.recipe.task
         if data is None:
             rows, name, findings = self._own_rows(split)
         else:
-            section = self._data_section(data)
+            section = self._data_section(data, (*self.inputs, "label"), columns)
             source = open_source(section)
             source.check()
-            columns = {role: Column(task.columns[role].kind) for role in (*self.inputs, "label")}
-            rows, findings = read_split(source, section, columns=columns, labels=self.labels, split=split)
+            needed = {role: Column(task.columns[role].kind) for role in (*self.inputs, "label")}
+            rows, findings = read_split(source, section, columns=needed, labels=self.labels, split=split)
             name = Path(data).name if isinstance(data, str | Path) else "table"
         for finding in findings:
             note(finding)
@@ -207,11 +219,17 @@ class Result:
         changed = written["fingerprint"] != splits.fingerprint
         return splits.by_name[name], name, ("the data have changed since the run",) * changed
 
-    def _data_section(self, source: Any) -> DataSection:
-        """The recipe's columns, over other rows."""
+    def _data_section(
+        self, source: Any, roles: Sequence[str], columns: Mapping[str, str] | None
+    ) -> DataSection:
+        """The recipe's columns for these roles, or those given, over other rows."""
+        known = {**self.recipe.data.columns, **(columns or {})}
+        unknown = [role for role in columns or {} if role not in roles]
+        if unknown:
+            raise DataError(f"the model has no column `{unknown[0]}`", hint=did_you_mean(unknown[0], roles))
         return DataSection(
             source=str(source) if isinstance(source, Path) else source,
-            columns={r: c for r, c in self.recipe.data.columns.items() if r in (*self.inputs, "label")},
+            columns={role: name for role, name in known.items() if role in roles},
         )
 
     def _prediction(self, scores: Any) -> Prediction:
@@ -225,6 +243,14 @@ class Result:
         from hftransfer.inference import Predictor
 
         return Predictor(self.model, self.recipe.task, limit=self.max_length)
+
+
+def _only_table(source: Source) -> Any:
+    """All columns of a source's only split. Raises DataError when it has several."""
+    tables = source.load()
+    if len(tables) > 1:
+        raise DataError(f"{source.describe()} has several splits: {', '.join(tables)}", hint="name one file")
+    return next(iter(tables.values()))
 
 
 def _shown(value: Any) -> str:

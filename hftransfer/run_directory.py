@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hftransfer.errors import RunDirectoryError
-from hftransfer.files import beside, plain, replacing, sha256, write_json, write_text
+from hftransfer.files import beside, is_beside, plain, replacing, sha256, write_json, write_text
 from hftransfer.training.events import Begin, Event, Note, Stage
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class RunDirectory:
     def __init__(self, path: Path, *, writes: bool = True) -> None:
         self.path = path
         self.writes = writes
+        self._resumes = False
         self._began = time.monotonic()
 
     # --- where things are -------------------------------------------------------------------------------------
@@ -91,7 +92,8 @@ class RunDirectory:
             raise RunDirectoryError(f"the output {path} is a file; a run needs a folder")
         if resume:
             run_dir._check_resumable(recipe)
-        elif path.is_dir() and any(path.iterdir()):
+            run_dir._resumes = True
+        elif path.is_dir() and any(not is_beside(one) for one in path.iterdir()):
             what = "holds another run" if run_dir.recipe.exists() else "is not empty"
             raise RunDirectoryError(
                 f"the output folder {path} {what}",
@@ -100,10 +102,9 @@ class RunDirectory:
                 else "give another --output",
             )
         parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
-        if not os.access(parent, os.W_OK):
-            raise RunDirectoryError(
-                f"the output folder {path} cannot be made: {parent} may not be written to"
-            )
+        if not parent.is_dir() or not os.access(parent, os.W_OK):
+            why = "may not be written to" if parent.is_dir() else "is a file"
+            raise RunDirectoryError(f"the output folder {path} cannot be made: {parent} {why}")
         return run_dir
 
     def _check_resumable(self, recipe: str) -> None:
@@ -131,11 +132,24 @@ class RunDirectory:
         if not self.writes:
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        if not done:
-            write_text(self.recipe, recipe)
+        if not (self._resumes or done):
+            self._claim(recipe)
         write_json(self.environment, environment)
         write_json(self.data, data)
         self._forget_events_after(done)
+
+    def _claim(self, recipe: str) -> None:
+        """Write recipe.yaml, which makes the directory this run's. Raises RunDirectoryError when another was first."""
+        mine = self.path / f".recipe.{os.getpid()}.new"
+        write_text(mine, recipe)
+        try:
+            os.link(mine, self.recipe)  # unlike a rename, fails where there is a file
+        except FileExistsError:
+            raise RunDirectoryError(
+                f"another run has started in {self.path} meanwhile", hint="give another --output"
+            ) from None
+        finally:
+            mine.unlink()
 
     def record(self, event: Event) -> None:
         """Append an event to metrics.jsonl, with the seconds since this process opened the directory."""

@@ -71,6 +71,10 @@ def check(recipe: Recipe, *, download: bool = False) -> Check:
     remote += [f"checkpoint {plan.checkpoint}"] * (not Path(plan.checkpoint).is_dir())
     if remote and not download:
         splits = None if plan.source.remote else load_data(plan)
+        if splits is not None:
+            from hftransfer.job import check_fit
+
+            check_fit(recipe, splits)
         return Check(
             examples={} if splits is None else splits.sizes,
             labels=() if splits is None else splits.labels,
@@ -124,17 +128,17 @@ def run(
     if resume and run_dir.result.is_file():
         clock.tell(Note(f"the run in {run_dir.path} is finished already"))
         return Result.read(run_dir.path)
-    with clock("loading data"):
+    with clock("data", "loading the data"):
         splits = load_data(plan)
         clock.note(splits.findings)
-    with clock("loading checkpoint"):
+    with clock("checkpoint", "loading the checkpoint, encoding the rows"):
         job = prepare(recipe, splits, compute)
         clock.note(job.findings)
-    with clock("training"):
+    with clock("train", "training"):
         trained = stages.train(job, run_dir, clock)
-    with clock("scoring"):
-        scores = stages.score(job)
-    with clock("saving"):
+    with clock("score", "scoring the best weights"):
+        scores = stages.score(job, trained)
+    with clock("save", "saving, and loading what was saved in a fresh process"):
         proof = stages.save(job, scores, run_dir)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
     run_dir.finish(result.to_dict())

@@ -35,10 +35,11 @@ EVALUATION_FACTOR = 2
 
 @dataclass(frozen=True)
 class Trained:
-    """steps: optimizer steps taken. best: which of them gave the weights that are kept."""
+    """steps: optimizer steps taken. best: which of them gave the weights that are kept. rows: of a forward pass."""
 
     steps: int
     best: Best
+    rows: int
 
 
 def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
@@ -75,7 +76,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
         last = step.step
         _happened(step, run_dir, clock)
         if _due(step, training.evaluate_every, job.steps):
-            metrics = evaluate(job, model, "validation")[1]
+            metrics = evaluate(job, "validation", rows=loader.micro_batch_size)[1]
             improved = best.better(metrics, step.step)
             _happened(Evaluation(step.step, step.epoch, metrics, improved), run_dir, clock)
             if improved:
@@ -91,18 +92,19 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     kept = run_dir.load_checkpoint("best")
     if kept is not None:
         put_tensors(job.model, kept[0]["model"])
-    return Trained(last, best)
+    return Trained(last, best, loader.micro_batch_size)
 
 
-def evaluate(job: Job, model: nn.Module, split: str) -> tuple[Predictions, dict[str, Any]]:
-    """Predictions for a split and its metrics, `loss` among them."""
+def evaluate(job: Job, split: str, *, rows: int) -> tuple[Predictions, dict[str, Any]]:
+    """Predictions for a split and its metrics, `loss` among them. rows: what training has in one forward pass."""
     examples = job.examples[split]
     outputs = run_model(
-        model,
+        # The bare model: a wrapper would exchange buffers, and a process may have no rows to take part with.
+        job.model,
         examples,
         job.collate,
         job.compute,
-        batch_size=EVALUATION_FACTOR * job.recipe.training.batch_size,
+        batch_size=EVALUATION_FACTOR * rows,
         loss=job.loss,
         workers=job.recipe.training.workers,
     )
@@ -120,10 +122,10 @@ class Scores:
     majority: Mapping[str, Mapping[str, Any]]
 
 
-def score(job: Job) -> Scores:
+def score(job: Job, trained: Trained) -> Scores:
     """Score the kept weights on validation and, this once, on test."""
     splits = [name for name in ("validation", "test") if name in job.examples]
-    scored = {name: evaluate(job, job.model, name) for name in splits}
+    scored = {name: evaluate(job, name, rows=trained.rows) for name in splits}
     train_labels = job.splits.train["label"]
     majority = {
         name: majority_baseline(job.recipe.metrics, train_labels, job.rows(name)["label"], job.splits.labels)
@@ -267,6 +269,7 @@ def _keep(
         "step": step,
         "best": {"value": best.value, "step": best.step, "evaluations_since": best.evaluations_since},
         "data": job.splits.fingerprint,
+        "checkpoint": job.checkpoint.fingerprint,
     }
     run_dir.save_checkpoint("last", tensors, facts)
 
@@ -277,11 +280,12 @@ def _restore(job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: Ru
     if kept is None:
         return 0
     tensors, facts = kept
-    if facts["data"] != job.splits.fingerprint:
-        raise DataError(
-            f"the data is not what the run in {run_dir.path} was started with",
-            hint="put the old data back to resume, or start a new run with another --output",
-        )
+    for what, now in (("data", job.splits.fingerprint), ("checkpoint", job.checkpoint.fingerprint)):
+        if facts[what] != now:
+            raise DataError(
+                f"the {what} is not what the run in {run_dir.path} was started with",
+                hint="put the old one back to resume, or start a new run with another --output",
+            )
     put_tensors(job.model, tensors["model"])
     load_optimizer_tensors(job.model, optimizer, tensors["optimizer"])
     best.value, best.step = facts["best"]["value"], facts["best"]["step"]

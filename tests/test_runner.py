@@ -20,7 +20,7 @@ from tiny import make_rows
 from toy import toy_recipe, write_pairs, write_texts
 
 from hftransfer.errors import CheckpointError, DataError, InputError, RecipeError, RunDirectoryError
-from hftransfer.recipe import dump_recipe
+from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.result import Result
 from hftransfer.runner import check, load_run, run, run_folder
 
@@ -205,42 +205,88 @@ def wait_for_lines(file: Path, count: int, process: subprocess.Popen[bytes]) -> 
         time.sleep(0.005)
 
 
-def test_two_processes_equal_one(tiny_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+def test_relative_paths_in_python_start_at_the_current_folder(
+    tiny_checkpoint: Callable[..., Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(data)
+    recipe = toy_recipe(tiny_checkpoint("bert"), "train.csv", epochs=1)
+    assert recipe.data.source == str(data / "train.csv")
+    rows = [{"text": "train.csv", "label": "./a"}, {"text": ".", "label": "b"}]
+    assert toy_recipe(tiny_checkpoint("bert"), rows).data.source == rows  # rows are no paths
+    run(recipe, output=tmp_path / "run")
+    monkeypatch.chdir(tmp_path)
+    assert len(load_run("run").predict(["my red"])) == 1
+
+
+def test_a_best_metric_that_is_not_defined_is_refused(
+    tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
+    texts, labels = make_rows(12)
+    rows = {
+        "train": pd.DataFrame({"text": texts, "label": labels}),
+        "validation": [{"text": "x", "label": "animal"}],
+    }
+    recipe = toy_recipe(tiny_checkpoint("bert"), rows)
+    auroc = Recipe(**{**dict(recipe), "metrics": ["auroc"], "training": {"best_metric": "auroc"}})
+    with pytest.raises(
+        DataError, match=r"auroc.* is not defined on the validation rows: none has the label colour"
+    ):
+        run(auroc, output=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_two_processes_equal_one_however_they_are_started(
+    tiny_checkpoint: Callable[..., Path], tmp_path: Path
+) -> None:
     """70 rows in batches of 16 on two processes: the last step has fewer rows, and every rank must agree."""
     data = write_texts(tmp_path / "data", train=69)
     checkpoint = tiny_checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     settings = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.05, "best_metric": "loss"}
 
-    def weights(name: str, *options: str, **changed: object) -> tuple[dict[str, torch.Tensor], Result]:
+    def weights(
+        name: str, launcher: tuple[str, ...] = (), options: tuple[str, ...] = (), **changed: object
+    ) -> tuple[dict[str, torch.Tensor], Result]:
         recipe = tmp_path / f"{name}.yaml"
         recipe.write_text(dump_recipe(toy_recipe(checkpoint, data, **{**settings, **changed})))
         command = [
             sys.executable,
+            *launcher,
             "-m",
             "hftransfer",
             "run",
             str(recipe),
             "--output",
             str(tmp_path / name),
-            *options,
         ]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
+        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return load_file(tmp_path / name / "model" / "model.safetensors"), load_run(tmp_path / name)
-
-    one, result_of_one = weights("one")
-    two, result_of_two = weights("two", "--processes", "2")
-    other, _ = weights("other", seed=1)
 
     def difference(these: dict[str, torch.Tensor]) -> float:
         return max(float((one[name] - these[name]).abs().max()) for name in one)
 
-    assert json.loads((tmp_path / "two" / "environment.json").read_text())["processes"] == 2
-    assert difference(two) < 1e-5
+    one, result_of_one = weights("one")
+    ways = {
+        "two": weights("two", options=("--processes", "2")),
+        "torchrun": weights("torchrun", ("-m", "torch.distributed.run", "--nproc_per_node", "2")),
+    }
+    for name, (two, result_of_two) in ways.items():
+        assert json.loads((tmp_path / name / "environment.json").read_text())["processes"] == 2
+        assert difference(two) < 1e-5
+        assert result_of_two.examples == result_of_one.examples
+        for split in ("validation", "test"):
+            assert result_of_two.metrics[split] == pytest.approx(dict(result_of_one.metrics[split]), abs=1e-5)
+    # On CPUs, accelerate launch starts several processes only through MPI; with one it is a launcher all the same.
+    launched, _ = weights("accelerate", ("-m", "accelerate.commands.launch", *ACCELERATE))
+    assert difference(launched) == 0
+    other, _ = weights("other", seed=1)
     assert difference(other) > 1e-2
-    assert result_of_two.examples == result_of_one.examples
-    for split in ("validation", "test"):
-        assert result_of_two.metrics[split] == pytest.approx(dict(result_of_one.metrics[split]), abs=1e-5)
+
+
+ACCELERATE = (
+    *("--cpu", "--num_processes", "1", "--num_machines", "1"),
+    *("--mixed_precision", "no", "--dynamo_backend", "no"),
+)
 
 
 @pytest.mark.parametrize(
@@ -250,7 +296,7 @@ def test_two_processes_equal_one(tiny_checkpoint: Callable[..., Path], tmp_path:
         ({"checkpoint": "package:not_installed/model"}, CheckpointError, "no package named"),
         ({"data": "/nowhere/train.csv"}, InputError, "nowhere"),
         ({"data": {"source": "DATA", "columns": {"text": "sentence"}}}, DataError, "no column `sentence`"),
-        ({"training": {"warmup": 500}}, RecipeError, "the warm-up takes 500 steps"),
+        ({"training": {"warmup": 500}}, RecipeError, "a warm-up of 500 steps leaves nothing"),
         ({"strategy": {"name": "lora", "targets": ["qurey"]}}, InputError, "did you mean `query`"),
         ({"task": {"name": "text-classification", "max_length": 4000}}, CheckpointError, "at most 64 tokens"),
     ],
@@ -263,8 +309,6 @@ def test_bad_input_leaves_nothing(
     data: Path,
     tmp_path: Path,
 ) -> None:
-    from hftransfer.recipe import Recipe
-
     settings: dict[str, object] = {
         "checkpoint": str(tiny_checkpoint("bert")),
         "data": str(data),
@@ -291,8 +335,6 @@ def test_check_says_what_will_be_done(
 
 
 def test_what_lies_on_the_hub_is_named_as_not_checked(data: Path) -> None:
-    from hftransfer.recipe import Recipe
-
     seen = check(Recipe(checkpoint="google-bert/bert-base-cased", data=str(data), task="text-classification"))
     assert seen.unchecked == ("checkpoint google-bert/bert-base-cased",)
     assert seen.examples["train"] == 64

@@ -9,7 +9,7 @@ import typer
 
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, out, print_json
-from hftransfer.recipe import load_recipe
+from hftransfer.recipe import load_recipe, located, read_recipe
 
 
 @command
@@ -22,14 +22,18 @@ def command_line(
     as_json: AsJson = False,
 ) -> None:
     """Find everything that can be wrong with a recipe, its data and its checkpoint, without training."""
+    document = read_recipe(recipe, overrides or [])
     loaded = load_recipe(recipe, *(overrides or []))
     from hftransfer.runner import check
 
-    seen = check(loaded, download=download)
+    with located(document):
+        seen = check(loaded, download=download)
     if as_json:
         print_json(dataclasses.asdict(seen))
         return
-    out.print("recipe      is right")
+    out.print(
+        "recipe      is right" if not seen.unchecked else "recipe      is right as far as it was looked at"
+    )
     if seen.examples:
         rows = ", ".join(f"{count:,} {split}" for split, count in seen.examples.items())
         shown = ", ".join(seen.labels[:10]) + (" ..." if len(seen.labels) > 10 else "")

@@ -6,6 +6,7 @@ import functools
 import json
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from typing import Any, ParamSpec
 
@@ -17,8 +18,9 @@ from hftransfer.files import plain
 
 P = ParamSpec("P")
 
-out = Console(soft_wrap=True, highlight=False)
-err = Console(stderr=True, soft_wrap=True, highlight=False)
+# Text is shown as it is: `:smile:` in a label or a message is no picture.
+out = Console(soft_wrap=True, highlight=False, emoji=False)
+err = Console(stderr=True, soft_wrap=True, highlight=False, emoji=False)
 debug = False
 
 INTERRUPTED = 130
@@ -49,7 +51,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             function(*args, **kwargs)
         except HFTransferError as error:
             if debug:
-                raise
+                traceback.print_exc()
             # All processes meet the same bad input; one of them says so.
             if main_process() or not isinstance(error, InputError):
                 err.print("error:", style="bold red", end=" ")
@@ -57,7 +59,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
             if debug:
-                raise
+                traceback.print_exc()
             if main_process():
                 err.print("interrupted", style="bold yellow")
             raise typer.Exit(INTERRUPTED) from None
@@ -65,5 +67,20 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             # The reader (head, less) has gone; nothing is left to say. Python would complain once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
+
+        except (typer.Exit, typer.Abort):
+            raise
+        except (
+            Exception
+        ) as error:  # not foreseen: a full disk, a library's own error, or a mistake of this program
+            if debug:
+                traceback.print_exc()
+            last = next(
+                (line for line in reversed(str(error).splitlines()) if line.strip()), "no reason given"
+            )
+            err.print("error:", style="bold red", end=" ")
+            err.print(f"{type(error).__name__}: {last}", markup=False)
+            err.print("  for all of it: hftransfer --debug ...", markup=False)
+            raise typer.Exit(1) from None
 
     return guarded

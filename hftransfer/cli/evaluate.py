@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
-from hftransfer.cli.arguments import AsJson, RunArgument
+from hftransfer.cli.arguments import AsJson, Columns, RunArgument, columns_given
 from hftransfer.cli.console import command, err, out, print_json
 from hftransfer.result import Result
 
@@ -23,17 +24,21 @@ def command_line(
     split: Annotated[
         str | None, typer.Option(help="Which split; by default test where there is one, else validation.")
     ] = None,
+    column: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Score a finished run's model on labelled rows."""
     scored = Result.read(run).evaluate(
-        data, split=split, note=lambda text: err.print(f"note  {text}", markup=False)
+        data,
+        split=split,
+        columns=columns_given(column),
+        note=lambda text: err.print(f"note  {text}", markup=False),
     )
     if as_json:
         print_json({"run": str(run), "data": scored.data, "rows": scored.rows, "metrics": scored.metrics})
         return
     table = Table(box=None, pad_edge=False)
-    table.add_column(f"{scored.data} ({scored.rows:,} rows)")
+    table.add_column(escape(f"{scored.data} ({scored.rows:,} rows)"))
     table.add_column("", justify="right")
     for name, value in scored.metrics.items():
         if isinstance(value, float | int):

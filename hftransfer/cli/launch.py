@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -40,9 +41,7 @@ def launch(
             "--config_file",
             str(accelerate_config),
         ]
-        code = subprocess.run(
-            [*with_accelerate, *count, *module], stdout=subprocess.DEVNULL, check=False
-        ).returncode
+        code = _waited_for([*with_accelerate, *count, *module])
         if code:
             raise typer.Exit(code if code in (1, 2, INTERRUPTED) else 1)
         return
@@ -52,6 +51,16 @@ def launch(
     code = _torchrun(module, processes)
     if code:
         raise typer.Exit(code)
+
+
+def _waited_for(command: Sequence[str]) -> int:
+    """The exit code of a command that is sent the SIGTERM that this process gets."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    before = signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+    try:
+        return process.wait()
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _check_devices(processes: int) -> None:

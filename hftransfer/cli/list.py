@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hftransfer.cli.arguments import AsJson
@@ -44,7 +45,7 @@ def command_line(
         table.add_column(no_wrap=True)
         table.add_column()
         for name, summary in names.items():
-            table.add_row(name, f"[dim]{summary}[/dim]")
+            table.add_row(escape(name), f"[dim]{escape(summary)}[/dim]")
         out.print(table)
         out.print()
 

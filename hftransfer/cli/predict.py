@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from hftransfer.cli.arguments import AsJson, RunArgument
+from hftransfer.cli.arguments import AsJson, Columns, RunArgument, columns_given
 from hftransfer.cli.console import command, err, out, print_json
 from hftransfer.errors import DataError, InputError
 from hftransfer.result import Prediction, Result
@@ -20,7 +20,7 @@ def command_line(
     inputs: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[INPUT]...",
+            metavar="INPUT",
             help="Texts, or paths of images; for pairs, JSON objects such as "
             '\'{"text": "...", "text_pair": "..."}\'.',
             show_default=False,
@@ -36,6 +36,7 @@ def command_line(
         ),
     ] = None,
     top: Annotated[int, typer.Option(min=1, help="Show so many labels of every row.")] = 1,
+    column: Columns = None,
     as_json: AsJson = False,
 ) -> None:
     """Label new rows with a finished run's model: the label and its probability."""
@@ -48,14 +49,16 @@ def command_line(
             "--output writes the rows of --file, and none is given", hint="give --file, or --json > FILE"
         )
     result = Result.read(run)
+
+    def note(text: str) -> None:
+        err.print(f"note  {text}", markup=False)
+
     if file is not None:
-        rows, predictions = result.predict_file(
-            file, output=output, note=lambda text: err.print(f"note  {text}", markup=False)
-        )
+        rows, predictions = result.predict_file(file, output=output, columns=columns_given(column), note=note)
         shown = [" | ".join(row) for row in rows]
     else:
         shown = inputs or []
-        predictions = result.predict([_parsed(text, result) for text in shown])
+        predictions = result.predict([_parsed(text, result) for text in shown], note=note)
     if as_json:
         print_json([_record(text, one, top) for text, one in zip(shown, predictions, strict=True)])
     elif output is not None:

@@ -40,11 +40,11 @@ class ProgressView:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Stage(name):
-                if self._task is not None and name != "training":
+            case Stage(name, title):
+                if self._task is not None and name != "train":
                     self._bar.remove_task(self._task)
                     self._task = None
-                err.print(f"[dim]{name} ...[/dim]")
+                err.print(f"[dim]{title} ...[/dim]")
             case Note(message):
                 err.print("  [yellow]note[/yellow]", end=" ")
                 err.print(message, markup=False)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from hftransfer.cli import launch
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, err, main_process, out, print_json
-from hftransfer.recipe import load_recipe, read_recipe
+from hftransfer.recipe import load_recipe, located, read_recipe
 from hftransfer.result import Result
 
 
@@ -41,7 +43,8 @@ def command_line(
 
     document = read_recipe(recipe, overrides or [])
     loaded = load_recipe(recipe, *(overrides or []))
-    resolve(loaded)
+    with located(document):
+        resolve(loaded)
     folder = output or run_folder(document.name, resume=resume)
     if processes > 1 or accelerate_config is not None:
         launch.launch(
@@ -53,7 +56,8 @@ def command_line(
         )
         result = Result.read(folder)
     else:
-        result = _here(loaded, folder, resume)
+        with located(document):
+            result = _here(loaded, folder, resume)
     if not main_process():
         return
     if as_json:
@@ -71,7 +75,7 @@ def _here(recipe: Any, folder: Path, resume: bool) -> Result:
             return run(recipe, output=folder, resume=resume, watch=view)
     except KeyboardInterrupt:
         if main_process() and folder.is_dir():
-            err.print(f"to go on: add  --output {folder} --resume", markup=False)
+            err.print(f"to go on: add  --output {shlex.quote(str(folder))} --resume", markup=False)
         raise
 
 
@@ -99,7 +103,7 @@ def show(result: Result, recipe: str) -> None:
         markup=False,
     )
     out.print(
-        f"cost     {result.seconds['total']:.0f} s, {result.seconds['training']:.0f} s of it training; "
+        f"cost     {result.seconds['total']:.0f} s, {result.seconds['train']:.0f} s of it training; "
         f"{result.steps:,} steps, the best after {result.best_step:,}; "
         f"{result.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
         markup=False,
@@ -111,10 +115,13 @@ def show(result: Result, recipe: str) -> None:
 
 def next_commands(result: Result, recipe: str) -> list[str]:
     """Three commands worth trying after this run."""
-    example = "photo.jpg" if result.task.startswith("image") else '"your text here"'
+    run = shlex.quote(str(result.run_dir))
+    examples = {"image": "photo.jpg", "text": '"your text here"'}
+    parts = ", ".join(f'"{role}": "..."' for role in result.inputs)
+    example = examples[result.inputs[0]] if len(result.inputs) == 1 else f"'{{{parts}}}'"
     return [
-        f"hftransfer predict {result.run_dir} {example}",
-        f"hftransfer evaluate {result.run_dir} --data other.csv",
+        f"hftransfer predict {run} {example}",
+        f"hftransfer evaluate {run} --split validation",
         f"hftransfer copy {recipe} mine.yaml" if not Path(recipe).exists() else f"hftransfer show {recipe}",
     ]
 
@@ -135,8 +142,8 @@ def _show_confusion(result: Result) -> None:
         table = Table(box=None, pad_edge=False, title=f"confusion, {split}", title_justify="left")
         table.add_column("label \\ predicted")
         for label in result.labels:
-            table.add_column(label, justify="right")
+            table.add_column(escape(label), justify="right")
         for label, counts in zip(result.labels, matrix, strict=True):
-            table.add_row(label, *map(str, counts))
+            table.add_row(escape(label), *map(str, counts))
         out.print()
         out.print(table)

@@ -26,6 +26,10 @@ def copy_recipe(name_or_path: str, destination: Path) -> Path:
             [Problem("", "there is a file already; nothing was written", "give another name")],
             source=str(target),
         )
+    if not target.absolute().parent.is_dir():
+        raise RecipeError(
+            [Problem("", f"there is no folder {target.parent}; nothing was written")], source=str(target)
+        )
     write_text(target, _with_absolute_paths(document))
     return target
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -66,6 +67,16 @@ def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str) -> Recipe
     if recipe is None or problems:
         raise RecipeError(sorted(problems, key=_order), source=str(document.path))
     return recipe
+
+
+@contextmanager
+def located(document: Document) -> Iterator[None]:
+    """Give mistakes that are found after loading (in the data, in how it fits) their place in the recipe's file."""
+    try:
+        yield
+    except RecipeError as error:
+        problems = [_locate(problem, document.places) for problem in error.problems]
+        raise RecipeError(problems, source=str(document.path)) from error
 
 
 def dump_recipe(recipe: Recipe) -> str:

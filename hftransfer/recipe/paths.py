@@ -13,7 +13,7 @@ from typing import Any
 
 from hftransfer.errors import Problem
 from hftransfer.locate import PREFIX
-from hftransfer.recipe.memory import MEMORY
+from hftransfer.recipe.memory import MEMORY, in_memory
 from hftransfer.recipe.problems import dotted
 from hftransfer.recipe.schema import CheckpointSection, DataSection
 from hftransfer.recipe.yaml import Key, Place
@@ -36,7 +36,7 @@ def make_absolute(value: dict[str, Any], places: Mapping[Key, Place], folder: Pa
         if section.is_section(value[name]):
             holder, step = value[name], section.main_field
             path = (name, section.main_field)
-        if step in holder:
+        if step in holder and not in_memory(holder[step]):
             holder[step] = _absolute(holder[step], path, places, folder, problems)
     return problems
 

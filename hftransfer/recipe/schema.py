@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, ValidationError, field_validator, model_validator
@@ -241,6 +242,10 @@ class Recipe(Options):
 
     def __init__(self, **sections: Any) -> None:
         problems: list[Problem] = []
+        from hftransfer.recipe.paths import make_absolute  # which knows this module's sections
+
+        sections = {key: dict(one) if type(one) is dict else one for key, one in sections.items()}
+        make_absolute(sections, {}, Path.cwd())
         try:
             super().__init__(**sections)
         except ValidationError as error:

@@ -49,6 +49,18 @@ def check_header(image: Any, *, where: str) -> None:
         pass
 
 
+def check_pixels(image: Any, *, where: str) -> None:
+    """Decode coarsely: finds damage anywhere in the file, at a fraction of the cost of `open_image`.
+
+    Raises DataError.
+    """
+    name = name_of(image, where)
+    with _as_data_error(name), _open(image, name) as opened:
+        # A JPEG reads all its bytes for a picture of an eighth of the size; other formats ignore this.
+        opened.draft("RGB", (max(1, opened.width // 8), max(1, opened.height // 8)))
+        opened.load()
+
+
 def name_of(image: Any, where: str) -> str:
     """The path of an image, or where it is."""
     path = image.get("path") if isinstance(image, Mapping) and not image.get("bytes") else image

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from hftransfer.errors import DataError, Problem, RecipeError, did_you_mean, nearest
 from hftransfer.sources.base import Source, some
-from hftransfer.sources.images import check_header
+from hftransfer.sources.images import check_pixels
 
 if TYPE_CHECKING:
     import datasets
@@ -117,7 +118,9 @@ def _missing(
 ) -> DataError:
     for_role = "" if name == role else f" (for the task's `{role}`)"
     close = nearest(name, free) or (free[0] if len(free) == 1 and column.kind != "image" else None)
-    hint = f"write which one it is: data.columns: {{{role}: {written(close) if close else 'COLUMN'}}}"
+    named = written(close) if close else "COLUMN"
+    hint = f"write which one it is: data.columns: {{{role}: {named}}}"
+    hint += f", or to evaluate and predict: --column {role}={named}"
     if column.kind == "image" and close is None:
         hint += " (images are paths or bytes), or name a folder of class folders; texts need a text task"
     mark = next((sign for sign in (",", ";", "\t", "|") if len(there) == 1 and sign in there[0]), None)
@@ -198,19 +201,24 @@ def image_column(rows: datasets.Dataset, place: Place, name: str) -> datasets.Da
 
 
 def check_images(values: pa.ChunkedArray, rows: NDArray[np.int64], place: Place, name: str) -> None:
-    """Open every image of these rows without decoding it.
+    """Read every image of these rows, so that a damaged one is found before training.
 
     Raises DataError naming up to five that cannot be used.
     """
-    failures: list[DataError] = []
-    for row in rows.tolist():
+
+    def failure(row: int) -> DataError | None:
         image = values[row].as_py()
+        where = place.source.where(place.theirs, [row])
         try:
             if image is None or (image["bytes"] is None and image["path"] is None):
-                raise DataError(f"{place.source.where(place.theirs, [row])}: no image in `{name}`")
-            check_header(image, where=place.source.where(place.theirs, [row]))
+                raise DataError(f"{where}: no image in `{name}`")
+            check_pixels(image, where=where)
         except DataError as error:
-            failures.append(error)
+            return error
+        return None
+
+    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
+        failures = [error for error in pool.map(failure, rows.tolist()) if error is not None]
     if failures:
         shown = "\n".join(f"  {error.message}" for error in failures[:5])
         more = f"\n  and {len(failures) - 5} more" if len(failures) > 5 else ""

@@ -27,9 +27,7 @@ class LazyImages:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         row = self.rows[index]
-        image = open_image(
-            row["image"], where=f"{self.name} row {row['row'] + 1}" if "row" in row else self.name
-        )
+        image = open_image(row["image"], where=f"{self.name} row {row.get('row', index) + 1}")
         example = {"pixel_values": self.processor(images=image, return_tensors="pt")["pixel_values"][0]}
         if "label" in row:
             example[LABELS] = row["label"]

@@ -74,12 +74,13 @@ class TextClassification(Classification):
             part = slice(start, start + CHUNK)
             encoded = processor(
                 texts[part],
-                pairs[part] if pairs is not None else None,
+                pairs and pairs[part],
                 truncation=most is not None,
                 max_length=most,
                 return_attention_mask=False,
             )
-            cut += sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+            if most is not None:
+                cut += _longer_than(most, encoded, processor, texts[part], pairs and pairs[part])
             for key, values in encoded.items():
                 features.setdefault(key, []).extend(np.asarray(ids, dtype=np.int32) for ids in values)
         lengths = np.array([len(ids) for ids in features["input_ids"]], dtype=np.int64)
@@ -103,3 +104,12 @@ class TextClassification(Classification):
     def pipeline_input(self, row: Mapping[str, Any]) -> tuple[Any, dict[str, Any]]:
         value = {key: row[key] for key in ("text", "text_pair") if key in row}
         return value, {"truncation": True, **({"max_length": self.max_length} if self.max_length else {})}
+
+
+def _longer_than(most: int, encoded: Any, processor: Any, texts: Any, pairs: Any) -> int:
+    """How many of the rows that were encoded have lost tokens."""
+    if encoded.encodings is not None:
+        return sum(bool(encoding.overflowing) for encoding in encoded.encodings)
+    # A tokenizer in Python does not keep what it cut off.
+    whole = processor(texts, pairs, truncation=False, return_attention_mask=False, verbose=False)
+    return sum(len(ids) > most for ids in whole["input_ids"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -108,8 +109,10 @@ class Best:
         """Take in an evaluation; True when it is the best so far (the first of equals)."""
         value = metrics[self.metric]
         higher = self.metric != "loss" and METRICS.get(self.metric).higher_is_better
-        improved = value is not None and (
-            self.value is None or (value > self.value if higher else value < self.value)
+        improved = (
+            value is not None
+            and math.isfinite(value)
+            and (self.value is None or (value > self.value if higher else value < self.value))
         )
         if improved:
             self.value, self.step, self.evaluations_since = value, step, 0

@@ -9,9 +9,10 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run begins, e.g. "loading data"."""
+    """A part of the run begins. name: as in a result's `seconds`. title: for people, e.g. "loading the data"."""
 
     name: str
+    title: str
 
 
 @dataclass(frozen=True)

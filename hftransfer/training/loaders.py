@@ -8,6 +8,7 @@ from typing import Any
 
 from torch.utils.data import DataLoader
 
+from hftransfer.errors import HFTransferError
 from hftransfer.tasks.base import Batch, Examples
 from hftransfer.training.batching import Rows, epoch_batches, evaluation_batches, micro_batches
 
@@ -74,7 +75,16 @@ def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers:
         collate_fn=collate,
         num_workers=workers,
     )
-    return iter(loader)
+    return iter(loader) if not workers else _unwrapped(iter(loader))
+
+
+def _unwrapped(batches: Iterator[Batch]) -> Iterator[Batch]:
+    """What a worker process raises comes as its whole traceback in one message: the user is told its last words."""
+    try:
+        yield from batches
+    except HFTransferError as error:
+        last = error.message.strip().splitlines()[-1]
+        raise type(error)(last.partition(": ")[2] or last) from error
 
 
 def evaluation_loader(

@@ -55,6 +55,8 @@ def fit(
     first_epoch, skip = divmod(done, loader.steps_per_epoch)
     examples = first_epoch * len(loader.examples) + skip * loader.batch_size
     step = done
+    # An adapter's wrapper may say that it is in training mode while what it holds is not: begin from a known state.
+    bare.eval()
     for epoch in range(first_epoch, training.epochs):
         for in_epoch, (rows, micros) in enumerate(loader.epoch(epoch, skip=skip), start=skip):
             if step == total:
@@ -62,7 +64,7 @@ def fit(
             seed_everything(training.seed, step, compute.process_index)
             if not bare.training:  # at first, and after the caller has evaluated
                 train_mode(bare)
-            value = accumulate(model, micros, loss, compute)
+            value = _within_memory(lambda micros=micros: accumulate(model, micros, loss, compute), step)  # type: ignore[misc]
             norm = _clip(parameters, training.clip_norm, compute)
             _check_finite(value, norm, step, micros)
             rate = rate_at(step, total=total, training=training)
@@ -74,6 +76,16 @@ def fit(
             end = in_epoch + 1 == loader.steps_per_epoch
             yield Step(step, epoch, end, examples, value, rate, norm)
         skip = 0
+
+
+def _within_memory(work: Callable[[], float], step: int) -> float:
+    try:
+        return work()
+    except torch.OutOfMemoryError as error:
+        raise TrainingError(
+            f"step {step + 1} does not fit in this device's memory",
+            hint="write a smaller training.micro_batch_size: the steps stay the same; then --resume",
+        ) from error
 
 
 def accumulate(model: nn.Module, micros: list[MicroBatch], loss: Loss, compute: Accelerator) -> float:

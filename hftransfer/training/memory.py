@@ -8,13 +8,14 @@ from collections.abc import Callable
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import send_to_device
 from torch import nn
 
 from hftransfer.errors import InputError
 from hftransfer.recipe import TrainingSection
 from hftransfer.tasks.base import Examples, Loss
-from hftransfer.training.loaders import Collate, MicroBatch
-from hftransfer.training.loop import accumulate
+from hftransfer.training.loaders import Collate
+from hftransfer.training.loop import forward
 
 # On a CPU memory is rarely the bound, and more rows at once are no faster.
 CPU_ROWS = 32
@@ -45,18 +46,21 @@ def micro_batch_size(
     )
     bare = compute.unwrap_model(model)
     buffers = {name: buffer.clone() for name, buffer in bare.named_buffers()}
+    trained = [parameter for parameter in bare.parameters() if parameter.requires_grad]
 
     def attempt(size: int) -> None:
-        rows = longest[:size]
+        # Without the exchange between processes: where only one runs out of memory, the others must not wait for it.
+        batch = send_to_device(collate([examples[int(row)] for row in longest[:size]]), compute.device)
         train_mode(bare)
-        accumulate(
-            model, [MicroBatch(rows, collate([examples[int(i)] for i in rows]), counted=True)], loss, compute
-        )
+        # What the optimizer will hold beside the gradients, once it has made its first step.
+        moments = [torch.empty_like(parameter) for parameter in trained for _ in range(2)]
+        compute.backward(loss.sum(forward(bare, batch), batch) / loss.weight(batch))
+        del moments
 
     try:
         return largest_that_fits(attempt, share, lambda fits: _all_agree(fits, compute))
     finally:
-        model.zero_grad(set_to_none=True)
+        bare.zero_grad(set_to_none=True)
         for name, buffer in bare.named_buffers():
             buffer.copy_(buffers[name])
 

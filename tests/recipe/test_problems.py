@@ -78,7 +78,7 @@ BROKEN: list[tuple[str, str, int | None, str, str | None]] = [
         "unknown",
         "optimizer `sgd` and `rmsprop`",
     ),
-    (f"{HEAD}dropout: 0.1\n", "dropout", 4, "unknown key", "is an option of the strategy `lora`"),
+    (f"{HEAD}dropout: 0.1\n", "dropout", 4, "unknown key", "an option of the strategy `frozen` and `lora`"),
     (f"{HEAD}epoch: 3\n", "epoch", 4, "unknown key", "did you mean `epochs`? `epochs` belongs in `training`"),
     (f"{HEAD}output_dir: runs\n", "output_dir", 4, "unknown key", "--output DIR"),
     (f"{HEAD}trust_remote_code: true\n", "trust_remote_code", 4, "unknown key", "cannot ask for code"),

@@ -86,7 +86,10 @@ class TestColumns:
         rows = [{column: row["text"], "label": row["label"]} for row in table()]
         with pytest.raises(DataError) as error:
             split(rows)
-        assert error.value.hint == f"write which one it is: data.columns: {{text: {written}}}"
+        assert error.value.hint == (
+            f"write which one it is: data.columns: {{text: {written}}}, "
+            f"or to evaluate and predict: --column text={written}"
+        )
         split(rows, columns={"text": column})
 
     def test_a_mapped_column_that_is_not_there(self) -> None:

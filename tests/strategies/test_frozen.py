@@ -30,7 +30,11 @@ def test_fresh_weights_inside_the_backbone_train_too(tiny_checkpoint: Callable[.
     # The rest of the backbone is as it is in evaluation, dropout in attention included.
     assert not any(module.training for module in model.bert.encoder.modules())
     assert not any(module.training for module in model.bert.embeddings.modules())
+    # A linear probe has no dropout, unless it is asked for.
+    assert not model.dropout.training
+    Frozen(dropout=True).train_mode(model)
     assert model.dropout.training
+    assert not any(module.training for module in model.bert.encoder.modules())
 
 
 def test_a_head_that_the_checkpoint_held_trains_as_well(tiny_checkpoint: Callable[..., Path]) -> None:

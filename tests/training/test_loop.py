@@ -131,6 +131,23 @@ def facts(run_dir: Path) -> list[dict[str, Any]]:
     return [{**line, "seconds": None} for line in lines if line["event"] != "begin"]
 
 
+@pytest.mark.parametrize("strategy", ["frozen", "lora"])
+def test_resumed_equals_uninterrupted_for_every_strategy(
+    tiny_checkpoint: Callable[..., Path], data: Path, tmp_path: Path, strategy: str
+) -> None:
+    """With dropout, stopped at the end of an epoch, where an evaluation has left other modes behind."""
+    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, epochs=2)
+
+    def crash(event: Event) -> None:
+        if isinstance(event, Step) and event.step == 6:
+            raise KeyboardInterrupt
+
+    whole = train_only(recipe, tmp_path / "whole")
+    with pytest.raises(KeyboardInterrupt):
+        train_only(recipe, tmp_path / "stopped", crash)
+    assert same_bytes(whole, train_only(recipe, tmp_path / "stopped"))
+
+
 def test_resuming_without_the_optimizer_would_differ(
     tiny_checkpoint: Callable[..., Path], data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,71 @@
+"""Every recipe that is shipped: it is right, says how it is run, and says what to expect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from hftransfer.recipe import dump_recipe, load_recipe, shipped_recipes
+from hftransfer.runner import check
+
+RECIPES = shipped_recipes()
+FOLDER = Path(__file__).parent.parent / "recipes"
+
+
+def opening_comment(file: Path) -> list[str]:
+    lines = file.read_text(encoding="utf-8").splitlines()
+    length = next(index for index, line in enumerate(lines) if not line.startswith("#"))
+    return [line.removeprefix("#").strip() for line in lines[:length]]
+
+
+def test_they_are_all_found() -> None:
+    assert len(RECIPES) > 8
+    assert {file.relative_to(FOLDER).with_suffix("").as_posix() for file in FOLDER.rglob("*.y*ml")} == set(
+        RECIPES
+    )
+    tasks = {load_recipe(name).task.name for name in RECIPES}
+    assert tasks == {"text-classification", "image-classification"}
+    assert {load_recipe(name).strategy.name for name in RECIPES} == {"full", "frozen", "lora"}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_comes_back_from_its_full_form(name: str, tmp_path: Path) -> None:
+    recipe = load_recipe(name)
+    (tmp_path / "full.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
+    assert load_recipe(tmp_path / "full.yaml") == recipe
+    assert load_recipe(tmp_path / "full.yaml", "training.seed=7") != recipe
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_it_passes_the_check(name: str) -> None:
+    recipe = load_recipe(name)
+    seen = check(recipe)
+    here = str(recipe.data.source).startswith("/")
+    packaged = recipe.checkpoint.name.startswith("package:")
+    assert seen.unchecked == (
+        *([] if here else [f"data.source {recipe.data.source}"]),
+        *([] if packaged else [f"checkpoint {recipe.checkpoint.name}"]),
+    )
+    assert (len(seen.labels) > 1) == here
+    assert (seen.steps is not None) == (not seen.unchecked)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_its_first_lines_say_how_to_run_it_and_what_to_expect(name: str) -> None:
+    comment = opening_comment(RECIPES[name])
+    assert len(comment) >= 3
+    assert 20 <= len(comment[0]) <= 120  # `hftransfer list` shows it
+    assert comment[1] == f"hftransfer run {name}"
+    assert comment[2].startswith("Expect: ")
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if "/" in name])
+def test_its_name_says_what_it_holds(name: str) -> None:
+    folder, _, rest = name.partition("/")
+    recipe = load_recipe(name)
+    dataset, checkpoint, strategy = rest.split("-")
+    assert recipe.task.name == folder
+    assert recipe.strategy.name == strategy
+    assert dataset in f"{recipe.data.source} {recipe.data.config}"
+    assert checkpoint in recipe.checkpoint.name
