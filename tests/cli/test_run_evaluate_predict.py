@@ -230,7 +230,7 @@ def test_predict_refuses_a_blank_text_as_it_does_in_a_file(session: Session) -> 
 
 def test_columns_of_other_names(session: Session, tmp_path: Path) -> None:
     other = tmp_path / "other.csv"
-    other.write_text("body,kind\nmy cat and dog,animal\nmy red and blue,colour\n")
+    other.write_text(f"body,kind\nmy cat and dog,{ANIMAL}\nmy red and blue,{COLOUR}\n")
     done = invoke(
         "evaluate",
         session.run_dir,
