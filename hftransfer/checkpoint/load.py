@@ -1,12 +1,11 @@
-"""From the name of a pretrained model to a model with a head for this task, its processor, and the names of the
-weights that the checkpoint did not hold.
+"""A pretrained model with a head for this task, its processor, and the names of the weights that its checkpoint
+did not hold.
 
 Weights are read as safetensors or refused; no code that comes with a checkpoint is ever run.
 """
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -14,23 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from hftransfer.errors import CheckpointError, InputError, did_you_mean
+from hftransfer.checkpoint.explain import brings_code, explained, explanation, first_line
+from hftransfer.checkpoint.find import find_checkpoint
+from hftransfer.errors import CheckpointError
 from hftransfer.files import sha256
-from hftransfer.locate import PREFIX, in_package
 from hftransfer.recipe import CheckpointSection
 
 if TYPE_CHECKING:
     from torch import nn
-
-WEIGHTS = "model.safetensors"
-INDEX = "model.safetensors.index.json"
-PICKLED = (
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
-    "tf_model.h5",
-    "flax_model.msgpack",
-    "model.ckpt",
-)
 
 
 class Needs(Protocol):
@@ -63,29 +53,6 @@ class Checkpoint:
     findings: tuple[str, ...]
 
 
-def find_checkpoint(section: CheckpointSection) -> str:
-    """What `from_pretrained` is to be given: a folder that was looked into, or a Hub id. Fast; imports no torch.
-
-    Raises CheckpointError when a folder holds no usable checkpoint: no config, no safetensors weights.
-    """
-    name = section.name
-    try:
-        folder = in_package(name) if name.startswith(PREFIX) else Path(name).expanduser()
-    except InputError as error:
-        raise CheckpointError(f"checkpoint {error.message}", hint=error.hint) from None
-    if folder.is_dir():
-        if section.revision is not None:
-            raise CheckpointError(
-                f"checkpoint.revision is {section.revision!r}, but {name} is a folder",
-                hint="leave revision out",
-            )
-        _check_folder(folder, name)
-        return str(folder)
-    if name.startswith(("/", ".", "~")) or folder.exists() or name.count("/") > 1:
-        raise CheckpointError(f"checkpoint {name}: {_what_is_there(folder)}", hint=_neighbours(folder))
-    return name
-
-
 def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[str]) -> Checkpoint:
     """Load the model with a head for `labels`, in float32, and its tokenizer or image processor.
 
@@ -100,7 +67,7 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
     if section.revision:
         where["revision"] = section.revision
     auto_class = getattr(transformers, task.model_class)
-    with quiet(), _explained(section.name, task):
+    with quiet(), explained(section.name, task.name):
         config = transformers.AutoConfig.from_pretrained(location, **where)
         known_labels = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
         for key, value in task.head_config(labels).items():
@@ -161,67 +128,6 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _check_folder(folder: Path, name: str) -> None:
-    config = folder / "config.json"
-    if not config.is_file():
-        if (folder / "adapter_config.json").is_file():
-            raise CheckpointError(
-                f"checkpoint {name} is a PEFT adapter, not a model",
-                hint="name the merged model instead: a run keeps it in its folder `model`",
-            )
-        raise CheckpointError(f"checkpoint {name} has no config.json", hint=_inside(folder))
-    try:
-        settings = json.loads(config.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise CheckpointError(f"checkpoint {name}: config.json is not JSON ({error})") from None
-    if not isinstance(settings, dict) or not isinstance(settings.get("model_type"), str):
-        raise CheckpointError(
-            f"checkpoint {name}: config.json names no model_type", hint="is it a transformers model?"
-        )
-    if (folder / WEIGHTS).is_file():
-        return  # transformers, too, takes it before an index
-    if (folder / INDEX).is_file():
-        _check_shards(folder, name)
-    else:
-        pickled = [file for file in PICKLED if (folder / file).exists()]
-        if pickled:
-            raise CheckpointError(
-                f"checkpoint {name} has its weights only as {pickled[0]}, which can run code when it is read; "
-                f"{WEIGHTS} is needed",
-                hint="if you trust it, convert it once: load it with transformers and call "
-                "model.save_pretrained(FOLDER), which writes safetensors",
-            )
-        raise CheckpointError(f"checkpoint {name} has no weights: no {WEIGHTS}", hint=_inside(folder))
-
-
-def _check_shards(folder: Path, name: str) -> None:
-    try:
-        shards = set(json.loads((folder / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
-        missing = sorted(shard for shard in shards if not (folder / shard).is_file())
-    except (ValueError, KeyError, AttributeError, TypeError) as error:
-        raise CheckpointError(f"checkpoint {name}: {INDEX} is damaged ({error})") from None
-    if missing:
-        raise CheckpointError(
-            f"checkpoint {name} lacks {len(missing)} of {len(shards)} weight files: {missing[0]} ..."
-        )
-
-
-@contextmanager
-def _explained(name: str, task: Needs) -> Iterator[None]:
-    """transformers' loading errors, in the words of this project."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except SafetensorError as error:
-        raise CheckpointError(
-            f"checkpoint {name}: its weights cannot be read ({error})",
-            hint="is the file whole? copy it again",
-        ) from error
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RuntimeError) as error:
-        raise _explanation(name, task, error) from error
-
-
 def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, Any]) -> Any:
     import transformers
 
@@ -229,10 +135,10 @@ def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, A
     try:
         processor = getattr(transformers, task.processor_class).from_pretrained(location, **where)
     except Exception as error:  # tokenizers raises nothing more special
-        if _brings_code(str(error)):
-            raise _explanation(name, task, error) from error
+        if brings_code(str(error)):
+            raise explanation(name, task.name, error) from error
         raise CheckpointError(
-            f"checkpoint {name} has no {kind} that can be read ({_first(str(error))})",
+            f"checkpoint {name} has no {kind} that can be read ({first_line(str(error))})",
             hint=f"copy the {kind}'s files from where the weights come from",
         ) from error
     # Where a folder has no tokenizer's files, transformers 5 makes one of special tokens alone: each word is unknown.
@@ -242,39 +148,6 @@ def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, A
             hint=f"copy the {kind}'s files from where the weights come from",
         )
     return processor
-
-
-def _brings_code(text: str) -> bool:
-    return "trust_remote_code" in text or "contains custom code" in text
-
-
-def _explanation(name: str, task: Needs, error: Exception) -> CheckpointError:
-    text = str(error)
-    if _brings_code(text):
-        return CheckpointError(
-            f"checkpoint {name} brings its own Python code, which is never run",
-            hint="choose a checkpoint whose architecture is part of transformers",
-        )
-    if "does not recognize this architecture" in text or "Unrecognized model" in text:
-        return CheckpointError(
-            f"checkpoint {name} has an architecture that this transformers does not know: {_first(text)}"
-        )
-    if "Unrecognized configuration class" in text:
-        return CheckpointError(
-            f"checkpoint {name} cannot do {task.name}: transformers has no such head for its architecture"
-        )
-    if isinstance(error, OSError):
-        return CheckpointError(
-            f"checkpoint {name}: no folder of that name is here, and it could not be had from the Hugging Face Hub "
-            f"({_first(text)})",
-            hint="check the name and the network; for a private one log in with `hf auth login`; "
-            "for files on disk write the folder's path",
-        )
-    return CheckpointError(f"checkpoint {name} cannot be loaded: {type(error).__name__}: {_first(text)}")
-
-
-def _first(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
 
 
 def _check_processor(processor: Any, name: str) -> None:
@@ -339,20 +212,3 @@ def _summary(keys: Mapping[str, Any] | set[str] | frozenset[str]) -> list[str]:
     """Parameter names without `.weight` and `.bias`, at most six of them."""
     modules = sorted({key.rpartition(".")[0] or key for key in keys})
     return modules if len(modules) <= 6 else [*modules[:5], f"and {len(modules) - 5} more"]
-
-
-def _what_is_there(path: Path) -> str:
-    return "that is a file; a checkpoint is a folder" if path.is_file() else "there is no such folder"
-
-
-def _inside(folder: Path) -> str:
-    names = sorted(path.name for path in folder.iterdir())[:10]
-    return f"the folder holds: {', '.join(names)}" if names else "the folder is empty"
-
-
-def _neighbours(folder: Path) -> str | None:
-    if not folder.parent.is_dir():
-        return f"there is no folder {folder.parent} either"
-    return did_you_mean(
-        folder.name, sorted(path.name for path in folder.parent.iterdir() if path.is_dir())[:10]
-    )
