@@ -52,14 +52,8 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     model, optimizer = compute.prepare(job.model, raw)
     loader = _loader(job, model)
     _begin(job, run_dir, done)
-    begin = Begin(
-        job.steps,
-        training.epochs,
-        done,
-        len(loader.examples),
-        job.parameters["total"],
-        job.parameters["trained"],
-    )
+    sizes = job.parameters
+    begin = Begin(job.steps, training.epochs, done, len(loader.examples), sizes["total"], sizes["trained"])
     _happened(begin, run_dir, clock)
     last = done
     steps = fit(
