@@ -102,14 +102,19 @@ def map_roles(
     asked = {role: data.columns.get(role, role) for role in columns}
     claimed = {asked[role] for role in columns if role in data.columns or columns[role].required}
     roles = {}
+    missing: list[DataError] = []
     for role, column in columns.items():
         settled = column.required or role in data.columns
         if settled and asked[role] not in there:
             free = [one for one in there if one not in claimed]
-            raise _missing(place, role, column, asked[role], there, free)
+            missing.append(_missing(place, role, column, asked[role], there, free))
+            continue
         # An optional role does not take by its mere name what another role was given.
         if settled or (asked[role] in there and asked[role] not in claimed):
             roles[role] = asked[role]
+    if missing:
+        *before, last = missing
+        raise DataError("\n".join([*map(str, before), last.message]), hint=last.hint)
     return roles
 
 

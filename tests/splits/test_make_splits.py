@@ -92,6 +92,10 @@ class TestColumns:
         )
         split(rows, columns={"text": column})
 
+    def test_all_columns_that_are_not_there_are_told_at_once(self) -> None:
+        with pytest.raises(DataError, match=r"(?s)has no column `txt`.*has no column `lbl`"):
+            split(table(), columns={"text": "txt", "label": "lbl"})
+
     def test_a_mapped_column_that_is_not_there(self) -> None:
         with pytest.raises(DataError, match=r"has no column `txt` \(for the task's `text`\)"):
             split(table(), columns={"text": "txt"})
