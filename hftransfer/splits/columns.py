@@ -26,11 +26,13 @@ class Column:
     """What a task needs under one of its roles.
 
     kind: a target of `targets.TARGETS` (class, classes, tags, numbers, ...), or an input of
-    `kinds.KINDS` (text, image, ...).
+    `kinds.KINDS` (text, image, ...). whole: rows that have the same text here are set aside together or not at all,
+    since a model that has learned from one knows something of the others (questions about one context).
     """
 
     kind: str
     required: bool = True
+    whole: bool = False
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,21 @@ def hold_out(ids: NDArray[np.int64], size: int, *, seed: int, stream: str) -> ND
     return np.sort(by_class[rank < np.repeat(quota, counts)])
 
 
+def hold_out_whole(groups: NDArray[np.int64], size: int, *, seed: int, stream: str) -> NDArray[np.int64]:
+    """Positions of at most about `size` rows to set aside, sorted: every group wholly or not at all.
+
+    groups: (N,) the group of every row, from 0. Groups are taken in a drawn order while they bring the sum nearer to
+    `size`; at least one is taken and one is left. None where there is but one group.
+    """
+    import numpy as np
+
+    counts = np.bincount(groups)
+    order = _generator(seed, stream).permutation(len(counts))[: len(counts) - 1]
+    sums = np.cumsum(counts[order])
+    taken = order[: max(1, int((2 * sums - counts[order] < 2 * size).sum()))]
+    return np.flatnonzero(np.isin(groups, taken))
+
+
 def limit(size: int, most: int, *, seed: int, stream: str) -> NDArray[np.int64]:
     """At most `most` of `size` positions, sorted, drawn without regard to class.
 

@@ -77,8 +77,9 @@ def make_splits(
     """Load the source and make its splits, as `data` says and `columns` (role -> what the task needs) asks.
 
     Where there is no validation split, `data.hold_out.validation` of the training rows are set aside,
-    stratified by class; a test split is made only when `data.hold_out.test` asks for it. Hold-outs are drawn
-    before limits, so they are the same for every limit. Rows keep the source's order.
+    stratified by class, or each value of a `whole` column together; a test split is made only when
+    `data.hold_out.test` asks for it. Hold-outs are drawn before limits, so they are the same for every limit.
+    Rows keep the source's order.
 
     Raises RecipeError (splits or columns that are not there) or DataError (rows that cannot be used, by
     place).
@@ -98,12 +99,15 @@ def make_splits(
     parts, labels = _labelled(rows, places, data, target, needed, roles["train"], findings)
     # What is set aside or left out is balanced by class, where rows have one.
     classes = labels if parts["train"].ids is not None else ()
-    findings += stages.hold_out(parts, data, seed, classes)
+    whole = next((role for role, column in needed.items() if column.whole), None)
+    findings += stages.hold_out(parts, data, seed, classes, whole)
     findings += stages.limit(parts, data, seed, classes)
     inputs = [role for role in needed if role != target]
     for part in parts.values():
         findings += _check(part, needed, check_rows)
     findings += stages.shared(parts, inputs)
+    if whole:
+        findings += stages.shared(parts, [whole], whole)
     chosen = {ours: place.theirs for ours, place in places.items()}
     return Splits(
         train=parts["train"].dataset(),

@@ -46,10 +46,14 @@ class Part:
 Parts = dict[str, Part]
 
 
-def hold_out(parts: Parts, data: DataSection, seed: int, labels: Sequence[str]) -> list[str]:
+def hold_out(
+    parts: Parts, data: DataSection, seed: int, labels: Sequence[str], whole: str | None = None
+) -> list[str]:
     """Set rows of train aside for the splits that are missing; `parts` is changed. Returns findings.
 
-    Raises RecipeError where the shares do not allow it, DataError where no class has a row to spare.
+    labels: rows are set aside in proportion to these, where there are any. whole: a column; rows with the same
+    value in it are set aside together. Raises RecipeError where the shares do not allow it, DataError where no
+    class has a row to spare.
     """
     import numpy as np
 
@@ -61,16 +65,21 @@ def hold_out(parts: Parts, data: DataSection, seed: int, labels: Sequence[str]) 
         train = parts["train"]
         size = max(1, round(getattr(data.hold_out, ours) * total))
         classes = train.classes()
-        positions = draw.hold_out(classes, size, seed=seed, stream=f"hold out {ours}")
+        stream = f"hold out {ours}"
+        if whole is None:
+            positions = draw.hold_out(classes, size, seed=seed, stream=stream)
+            how, why_none = (
+                ("stratified by label, ", "no label has two rows") if labels else ("", "it has one row")
+            )
+        else:
+            positions = draw.hold_out_whole(_groups(train, whole), size, seed=seed, stream=stream)
+            how, why_none = f"each {whole} wholly, ", f"all of its rows have the same {whole}"
         if not len(positions):
             raise DataError(
-                f"no {ours} rows can be held out of {train.place}: "
-                + ("no label has two rows" if labels else "it has one row"),
-                hint=f"give a {ours} split",
+                f"no {ours} rows can be held out of {train.place}: {why_none}", hint=f"give a {ours} split"
             )
         parts[ours] = replace(train, place=replace(train.place, ours=ours), keep=train.keep[positions])
         parts["train"] = replace(train, keep=np.delete(train.keep, positions))
-        how = "stratified by label, " if labels else ""
         findings.append(
             f"no {ours} split: {len(positions)} of {total} training rows set aside, {how}seed {seed}"
         )
@@ -79,6 +88,14 @@ def hold_out(parts: Parts, data: DataSection, seed: int, labels: Sequence[str]) 
             names = some([labels[one] for one in single])
             findings.append(f"labels with a single row, which stays in train: {names}")
     return findings
+
+
+def _groups(part: Part, column: str) -> NDArray[np.int64]:
+    """A number for every kept row, from 0: the same where `column` has the same value."""
+    import numpy as np
+
+    values = part.rows.data.column(column).take(part.keep).combine_chunks()
+    return np.asarray(values.dictionary_encode().indices, dtype=np.int64)
 
 
 def _check_shares(parts: Parts, data: DataSection, missing: Sequence[str]) -> None:
@@ -130,8 +147,8 @@ def _lost_labels(before: Part, after: Part, labels: Sequence[str]) -> list[str]:
     return [f"labels that the limit leaves without a training row: {some(lost)}"] if lost else []
 
 
-def shared(parts: Mapping[str, Part], inputs: Sequence[str]) -> list[str]:
-    """Findings: rows of validation and test whose inputs stand in train too."""
+def shared(parts: Mapping[str, Part], inputs: Sequence[str], what: str = "inputs") -> list[str]:
+    """Findings: rows of validation and test whose inputs (said as `what`) stand in train too."""
     findings = []
     train = parts["train"]
     for ours in ("validation", "test"):
@@ -140,5 +157,5 @@ def shared(parts: Mapping[str, Part], inputs: Sequence[str]) -> list[str]:
         part = parts[ours]
         count = count_shared((part.rows, part.keep), (train.rows, train.keep), inputs)
         if count:
-            findings.append(f"{count} of {len(part.keep)} {ours} rows have the same inputs as a row of train")
+            findings.append(f"{count} of {len(part.keep)} {ours} rows have the same {what} as a row of train")
     return findings

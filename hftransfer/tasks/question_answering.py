@@ -102,7 +102,7 @@ class QuestionAnswering(Task):
     processor_class: ClassVar[str] = "AutoTokenizer"
     columns: ClassVar[Mapping[str, Column]] = {
         "question": Column("text"),
-        "context": Column("text"),
+        "context": Column("text", whole=True),
         "answers": Column("answers"),
     }
     metrics: ClassVar[tuple[str, ...]] = ("qa_f1", "exact_match", "qa_report")

@@ -56,14 +56,13 @@ def test_questions_that_nothing_answers_alone() -> None:
 
 
 def test_csv_and_frames(tmp_path: Path) -> None:
-    frame = pd.DataFrame({"question": "What?", "context": CONTEXT, "answers": [json.dumps(TWO)] * 4})
+    contexts = [f"{CONTEXT} {n}" for n in range(4)]
+    frame = pd.DataFrame({"question": "What?", "context": contexts, "answers": [json.dumps(TWO)] * 4})
     frame.to_csv(tmp_path / "rows.csv", index=False)
     for source in (frame, str(tmp_path / "rows.csv")):
         splits = split([], source=source, hold_out={"validation": 0.5})
         assert splits.validation["answers"][:] == [TWO, TWO]
         assert splits.sizes == {"train": 2, "validation": 2}
-        # They are the same question of the same context, and that is said.
-        assert "2 of 2 validation rows have the same inputs as a row of train" in splits.findings
 
 
 @pytest.mark.parametrize(
@@ -134,3 +133,30 @@ def test_there_are_no_labels_to_name() -> None:
     with pytest.raises(DataError, match="the task has no labels to name") as error:
         split([TWO], labels=["a", "b"])
     assert error.value.key == "data.labels"
+
+
+def test_questions_of_one_context_are_set_aside_together() -> None:
+    rows = [{"question": f"What {n}?", "context": f"{n // 5} {CONTEXT}", "answers": NONE} for n in range(100)]
+    splits = split([], source=rows, hold_out={"validation": 0.2, "test": 0.1})
+    contexts = [set(part["context"]) for part in splits.by_name.values()]
+    assert [len(one) for one in contexts] == [14, 4, 2]
+    assert sum(map(len, contexts)) == len(set().union(*contexts)) == 20
+    assert (
+        "no validation split: 20 of 100 training rows set aside, each context wholly, seed 0"
+        in splits.findings
+    )
+
+
+def test_contexts_of_a_given_split_that_stand_in_train_are_counted() -> None:
+    row = {"question": "Who?", "context": CONTEXT, "answers": NONE}
+    other = {"question": "Where?", "context": f"{CONTEXT} Then I left.", "answers": NONE}
+    splits = split([], source={"train": [row], "validation": [{**row, "question": "Why?"}, other]})
+    assert "1 of 2 validation rows have the same context as a row of train" in splits.findings
+    assert not any("the same inputs" in finding for finding in splits.findings)
+
+
+def test_one_context_cannot_be_parted() -> None:
+    rows = [{"question": f"What {n}?", "context": CONTEXT, "answers": NONE} for n in range(9)]
+    with pytest.raises(DataError, match="all of its rows have the same context") as caught:
+        split([], source=rows)
+    assert caught.value.hint == "give a validation split"

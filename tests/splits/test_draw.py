@@ -64,3 +64,27 @@ def test_limit() -> None:
     some = draw.limit(50, 10, seed=0, stream="limit train")
     assert set(some) < set(draw.limit(50, 20, seed=0, stream="limit train"))
     assert some.tolist() != draw.limit(50, 10, seed=1, stream="limit train").tolist()
+
+
+class TestWholeGroups:
+    def test_every_group_on_one_side_and_near_the_size(self) -> None:
+        generator = np.random.default_rng(0)
+        for seed in range(100):
+            groups = np.unique(generator.integers(0, 60, 300), return_inverse=True)[1]
+            held = draw.hold_out_whole(groups, 30, seed=seed, stream="hold out validation")
+            left = np.delete(np.arange(300), held)
+            assert not set(groups[held]) & set(groups[left])
+            assert abs(len(held) - 30) <= np.bincount(groups).max() / 2
+            assert held.tolist() == sorted(held.tolist())
+
+    @pytest.mark.parametrize(
+        ("groups", "size", "expected"), [([0, 0, 0], 1, 0), ([0, 1, 1], 3, None), ([], 1, 0)]
+    )
+    def test_one_is_taken_and_one_is_left(self, groups: list[int], size: int, expected: int | None) -> None:
+        held = draw.hold_out_whole(np.array(groups, np.int64), size, seed=0, stream="hold out test")
+        assert len(held) == expected if expected is not None else 0 < len(held) < len(groups)
+
+    def test_rows_drawn_one_by_one_part_the_groups(self) -> None:
+        groups = np.repeat(np.arange(20), 10)
+        held = draw.hold_out(np.zeros(200, np.int64), 40, seed=0, stream="hold out validation")
+        assert set(groups[held]) & set(np.delete(groups, held))
