@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -157,6 +159,22 @@ def test_a_folder_without_a_tokenizer(bert: Path, tiny_checkpoint: Callable[...,
     without("preprocessor_config.json")(vit)
     with pytest.raises(CheckpointError, match="my-vit has no image processor that can be read"):
         load(vit, task="image-classification")
+
+
+def test_a_tokenizer_whose_library_is_not_installed(tiny_checkpoint: Callable[..., Path]) -> None:
+    """In a process of its own: transformers looks once for what is installed."""
+    program = (
+        "import sys; sys.modules['sentencepiece'] = None\n"
+        "from hftransfer.checkpoint import load_checkpoint\n"
+        "from hftransfer.recipe import CheckpointSection\n"
+        "from hftransfer.registry import TASKS\n"
+        f"load_checkpoint(CheckpointSection(name={str(tiny_checkpoint('marian'))!r}), TASKS.get('translation')(), ())"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert "marian" in ended.stderr
+    assert (
+        "needs the library sentencepiece, which is not installed\n  pip install sentencepiece" in ended.stderr
+    )
 
 
 def test_a_tokenizer_without_padding(bert: Path) -> None:

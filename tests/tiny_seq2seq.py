@@ -1,8 +1,4 @@
-"""Tiny random encoder-decoders: T5, BART, mBART, Marian and Pegasus, each with a tokenizer made on the fly.
-
-Marian's own tokenizer reads SentencePiece files, which need another library to make: here it has a Unigram of the
-same form (`X </s>`, one vocabulary, language codes as `>>fra<<`).
-"""
+"""Tiny random encoder-decoders: T5, BART, mBART, Marian and Pegasus, each with a tokenizer made on the fly."""
 
 from __future__ import annotations
 
@@ -13,6 +9,8 @@ from typing import Any
 from tiny import HIDDEN, MAX_LENGTH, ROBERTA_SPECIALS, VOCABULARY, _byte_pairs, _unigram
 
 FAMILIES = ("t5", "bart", "mbart", "marian", "pegasus")
+LANGUAGES = (">>fra<<", ">>deu<<")
+"""What the tiny Marian can write, as its checkpoints of many languages spell it."""
 
 _HALVES = {
     "vocab_size": VOCABULARY,
@@ -86,22 +84,31 @@ def _mbart() -> Any:
 
 
 def _marian() -> Any:
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
-    from transformers import PreTrainedTokenizerFast
+    """Its own slow tokenizer, two SentencePiece models and one vocabulary, as every OPUS-MT checkpoint has it."""
+    import json
+    import tempfile
 
-    pieces = _unigram(["<pad>", "</s>", "<unk>"])
-    tokenizer = Tokenizer(models.Unigram([*pieces, (">>fra<<", 0.0), (">>deu<<", 0.0)], unk_id=2))
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    tokenizer.decoder = decoders.Metaspace()
-    tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
-    return PreTrainedTokenizerFast(
-        tokenizer_object=tokenizer,
-        pad_token="<pad>",
-        eos_token="</s>",
-        unk_token="<unk>",
-        model_max_length=MAX_LENGTH,
-        model_input_names=["input_ids", "attention_mask"],
-    )
+    import sentencepiece
+    from transformers import MarianTokenizer
+
+    pieces = [piece for piece, _ in _unigram([])]
+    known = ["<pad>", "</s>", "<unk>", *pieces, *LANGUAGES]
+    # Every id that the model can generate has to be a piece: this tokenizer fails at others.
+    known += [f"unused{n}" for n in range(VOCABULARY - len(known))]
+    vocabulary = {piece: place for place, piece in enumerate(known)}
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter([piece.strip("▁") for piece in pieces if piece != "▁"]),
+            model_prefix=str(folder / "source"),
+            model_type="word",
+            vocab_size=len(pieces),
+            hard_vocab_limit=False,
+            minloglevel=2,
+        )
+        (folder / "vocab.json").write_text(json.dumps(vocabulary), encoding="utf-8")
+        model, words = str(folder / "source.model"), str(folder / "vocab.json")
+        return MarianTokenizer(model, model, words, model_max_length=MAX_LENGTH)
 
 
 def _pegasus() -> Any:

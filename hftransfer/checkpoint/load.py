@@ -161,6 +161,15 @@ def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, A
     except Exception as error:  # tokenizers raises nothing more special
         if brings_code(str(error)):
             raise explanation(name, task.name, error) from error
+        missing = (
+            re.search(r"requires the (\w+) library", str(error)) if isinstance(error, ImportError) else None
+        )
+        if missing:
+            library = missing[1].lower()
+            raise CheckpointError(
+                f"the {kind} of checkpoint {name} needs the library {library}, which is not installed",
+                hint=f"pip install {library}",
+            ) from error
         raise CheckpointError(
             f"checkpoint {name} has no {kind} that can be read ({first_line(str(error))})",
             hint=f"copy the {kind}'s files from where the weights come from",
