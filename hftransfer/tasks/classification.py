@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
+from hftransfer.errors import CheckpointError
 from hftransfer.splits import Column
 from hftransfer.tasks.base import (
     LABELS,
@@ -298,5 +299,9 @@ def _last_layer(model: nn.Module, targets: int) -> Any:
         if isinstance(module, nn.Linear) and module.out_features == targets and module.weight.requires_grad
     ]
     if not linear or linear[-1].bias is None:
-        raise ValueError(f"{type(model).__name__} has no trained last layer with {targets} outputs")
+        raise CheckpointError(
+            f"{type(model).__name__} ends in no trained linear layer with a bias and {targets} outputs, which has to "
+            "learn the units of the numbers",
+            hint="choose an encoder such as BERT, or a strategy that trains the head",
+        )
     return linear[-1]
