@@ -151,15 +151,11 @@ class MultipleChoice(Task):
     def head_config(self, labels: Sequence[str]) -> dict[str, Any]:
         return {}  # one score for each choice, whatever they are called
 
+    def check_asked(self, rows: Any, pretrained: Pretrained, where: Where) -> None:
+        self._counted(rows, where)
+
     def check_rows(self, rows: Any, where: Where) -> None:
-        counts = [len(choices) for choices in rows[CHOICES]]
-        few = [row for row, count in enumerate(counts) if count < 2]
-        if few:
-            raise DataError(
-                f"{len(few)} of {len(counts)} rows have fewer than 2 choices: {where(few)}",
-                hint="there is nothing to choose: add choices, or remove these rows",
-                key="data.columns.choices",
-            )
+        counts = self._counted(rows, where)
         beyond = [row for row, label in enumerate(rows["label"]) if label >= counts[row]]
         if beyond:
             first = beyond[0]
@@ -169,6 +165,18 @@ class MultipleChoice(Task):
                 hint="is every choice there, and is the label counted as in the other rows?",
                 key="data.columns.label",
             )
+
+    def _counted(self, rows: Any, where: Where) -> list[int]:
+        """How many choices every row has."""
+        counts = [len(choices) for choices in rows[CHOICES]]
+        few = [row for row, count in enumerate(counts) if count < 2]
+        if few:
+            raise DataError(
+                f"{len(few)} of {len(counts)} rows have fewer than 2 choices: {where(few)}",
+                hint="there is nothing to choose: add choices, or remove these rows",
+                key="data.columns.choices",
+            )
+        return counts
 
     def encode(self, rows: Any, pretrained: Pretrained, *, name: str) -> EncodedChoices:
         import datasets

@@ -120,7 +120,8 @@ def test_the_baseline_is_the_commonest_place() -> None:
     assert guess.values.tolist() == [1, 1, 1]
 
 
-def test_inputs_of_predict() -> None:
+def test_inputs_of_predict(tiny_checkpoint: Tiny) -> None:
+    tiny = tiny_checkpoint("bert")
     task = MultipleChoice()
     given = [{"text": "we saw a", "choices": ["cat", "dog"]}, ("so", ("now", "here", "there"))]
     table = input_rows(task, given, roles=("text", "choices"))
@@ -133,6 +134,10 @@ def test_inputs_of_predict() -> None:
     ):
         with pytest.raises(DataError, match=message):
             input_rows(task, [bad], roles=("text", "choices"))
+    # The only choice is always the best: whoever asks that has lost the others.
+    lonely = input_rows(task, [given[0], ("so", ("now",))], roles=("text", "choices"))
+    with pytest.raises(DataError, match=r"1 of 2 rows have fewer than 2 choices: .1."):
+        task.check_asked(lonely, pretrained_of(tiny), str)
     assert KINDS["choices"].feature() == datasets.List(datasets.Value("string"))
 
 
