@@ -69,4 +69,4 @@ def test_its_name_says_what_it_holds(name: str) -> None:
     assert recipe.task.name == folder
     assert recipe.strategy.name == strategy
     assert dataset in f"{recipe.data.source} {recipe.data.config}"
-    assert checkpoint in recipe.checkpoint.name
+    assert checkpoint in recipe.checkpoint.name.lower()
