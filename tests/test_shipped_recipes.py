@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 from hftransfer.recipe import dump_recipe, load_recipe, shipped_recipes
 from hftransfer.registry import TASKS
 from hftransfer.runner import check
+from hftransfer.tasks.classification import ProblemType
 
 RECIPES = shipped_recipes()
 FOLDER = Path(__file__).parent.parent / "recipes"
@@ -28,6 +30,8 @@ def test_they_are_all_found() -> None:
     tasks = {load_recipe(name).task.name for name in RECIPES}
     assert tasks == set(TASKS.names())
     assert {load_recipe(name).strategy.name for name in RECIPES} == {"full", "frozen", "lora"}
+    texts = [load_recipe(name).task for name in RECIPES if name.startswith("text-classification/")]
+    assert {task.problem_type for task in texts} == set(get_args(ProblemType))
 
 
 @pytest.mark.parametrize("name", RECIPES)
@@ -69,4 +73,4 @@ def test_its_name_says_what_it_holds(name: str) -> None:
     assert recipe.task.name == folder
     assert recipe.strategy.name == strategy
     assert dataset in f"{recipe.data.source} {recipe.data.config}"
-    assert checkpoint in recipe.checkpoint.name
+    assert checkpoint in recipe.checkpoint.name.lower()
