@@ -120,9 +120,10 @@ def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     seed_everything(recipe.training.seed)  # the fresh weights are drawn from here on
     with asked_by("checkpoint"):
         checkpoint = load_checkpoint(recipe.checkpoint, recipe.task, splits.labels)
+    task = recipe.task
+    task.begin(checkpoint.model, checkpoint.fresh, splits.train, splits.labels)
     with asked_by("strategy"):
         model = recipe.strategy.apply(checkpoint.model, fresh=checkpoint.fresh)
-    task = recipe.task
     pretrained = Pretrained(checkpoint.processor, checkpoint.model.config, checkpoint.max_length)
     with asked_by("checkpoint"):
         task.ready(pretrained)

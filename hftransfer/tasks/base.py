@@ -12,7 +12,7 @@ puts what belongs together into one prediction.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -211,6 +211,9 @@ class Task(Part):
     def learn(self, rows: Any, labels: Sequence[str], pretrained: Pretrained) -> dict[str, Any]:
         """Settings that the training rows decide before training (a mean, a scale)."""
         return {}
+
+    def begin(self, model: nn.Module, fresh: Collection[str], rows: Any, labels: Sequence[str]) -> None:
+        """Let fresh weights (names in `model`) start from what the training rows suggest, in place."""
 
     @abstractmethod
     def encode(self, rows: Any, pretrained: Pretrained, *, name: str) -> Examples:

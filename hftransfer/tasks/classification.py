@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -153,6 +153,24 @@ class Classification(ClassLossOptions, Task):
         # A target that never changes has no spread; any other will do.
         return {"mean": targets.mean(axis=0).tolist(), "spread": np.where(spread > 0, spread, 1.0).tolist()}
 
+    def begin(self, model: nn.Module, fresh: Collection[str], rows: Any, labels: Sequence[str]) -> None:
+        """Of several labels most are rare. From zero, the biases would take thousands of steps down to their log-odds,
+        and until then the pooler's features are bent to do it, which costs them what they say (for the same reason
+        RetinaNet starts from a prior: Lin et al. 2017, arXiv:1708.02002, 4.1). So they start there.
+        """
+        if self.problem_type != "multi_label_classification" or self.class_weights == "balanced":
+            return  # balanced, a label's weight makes up for its rarity
+        import numpy as np
+        import torch
+
+        layer = _last_layer(model, len(labels))
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        if layer is None or names[id(layer.bias)] not in fresh:
+            return
+        there = indicators(rows["label"], len(labels)).sum(axis=0) + 0.5
+        with torch.no_grad():
+            layer.bias.copy_(torch.as_tensor(np.log(there / (len(rows) + 1 - there))))
+
     def make_loss(self, rows: Any, labels: Sequence[str], pretrained: Pretrained) -> Loss:
         import numpy as np
         import torch
@@ -178,6 +196,12 @@ class Classification(ClassLossOptions, Task):
         import torch
 
         layer = _last_layer(model, len(loss.mean))
+        if layer is None:
+            raise CheckpointError(
+                f"{type(model).__name__} ends in no trained linear layer with a bias and {len(loss.mean)} outputs, "
+                "which has to learn the units of the numbers",
+                hint="choose an encoder such as BERT, or a strategy that trains the head",
+            )
         with torch.no_grad():
             mean, spread = loss.mean.to(layer.weight), loss.spread.to(layer.weight)
             layer.weight.mul_(spread[:, None])
@@ -290,7 +314,7 @@ def pooled(outputs: Sequence[NDArray[Any]], examples: Examples, rows: int) -> ND
 
 
 def _last_layer(model: nn.Module, targets: int) -> Any:
-    """The trained linear layer that gives the model's outputs."""
+    """The trained linear layer with a bias that gives the model's outputs; None where it ends in something else."""
     from torch import nn
 
     linear = [
@@ -298,10 +322,4 @@ def _last_layer(model: nn.Module, targets: int) -> Any:
         for module in model.modules()
         if isinstance(module, nn.Linear) and module.out_features == targets and module.weight.requires_grad
     ]
-    if not linear or linear[-1].bias is None:
-        raise CheckpointError(
-            f"{type(model).__name__} ends in no trained linear layer with a bias and {targets} outputs, which has to "
-            "learn the units of the numbers",
-            hint="choose an encoder such as BERT, or a strategy that trains the head",
-        )
-    return linear[-1]
+    return linear[-1] if linear and linear[-1].bias is not None else None

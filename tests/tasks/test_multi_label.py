@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -13,7 +14,9 @@ import torch
 import transformers
 from scipy.special import expit
 from sklearn.metrics import f1_score
+from tiny import load_classifier
 
+from hftransfer.registry import STRATEGIES
 from hftransfer.tasks.base import LABELS, SETTINGS, Pretrained
 from hftransfer.tasks.label_predictions import Labels
 from hftransfer.tasks.losses import BinaryCrossEntropy
@@ -204,3 +207,33 @@ def test_the_model_is_told_what_it_is() -> None:
     (kept,) = TASK.outputs(model, {})
     assert kept.dtype == np.float32
     assert kept.tolist() == [0.5, -1.0]
+
+
+@pytest.mark.parametrize("strategy", ["full", "frozen", "lora"])
+def test_a_fresh_head_starts_from_how_often_its_labels_are_there(
+    strategy: str, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    model, fresh = load_classifier(tiny_checkpoint("roberta"))
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    targets = np.array([[1, 0, 0], [1, 0, 1], [1, 0, 0], [0, 0, 0]])
+    TASK.begin(model, fresh, rows(targets), ("a", "b", "c"))
+    changed = {name for name, value in model.state_dict().items() if not torch.equal(value, before[name])}
+    assert changed == {"classifier.out_proj.bias"}
+    # Half a row is added on either side: a label that is never there has no log-odds.
+    assert model.classifier.out_proj.bias.tolist() == pytest.approx(
+        [np.log(3.5 / 1.5), np.log(0.5 / 4.5), np.log(1.5 / 3.5)]
+    )
+    trained = STRATEGIES.get(strategy)().apply(model, fresh)
+    assert any(torch.equal(value, model.classifier.out_proj.bias) for value in trained.parameters())
+
+
+def test_a_head_that_is_balanced_or_was_trained_starts_as_it_is(tiny_checkpoint: Callable[..., Path]) -> None:
+    model, fresh = load_classifier(tiny_checkpoint("bert"))
+    before = model.classifier.bias.tolist()
+    balanced = TextClassification(problem_type="multi_label_classification", class_weights="balanced")
+    targets = np.array([[1, 0, 0], [1, 0, 1]])
+    balanced.begin(model, fresh, rows(targets), ("a", "b", "c"))
+    TASK.begin(model, set(), rows(targets), ("a", "b", "c"))
+    assert model.classifier.bias.tolist() == before
+    TASK.begin(model, fresh, rows(targets), ("a", "b", "c"))
+    assert model.classifier.bias.tolist() != before
