@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -123,6 +123,7 @@ def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     task = recipe.task
     task.begin(checkpoint.model, checkpoint.fresh, splits.train, splits.labels)
     with asked_by("strategy"):
+        checkpoint = _renewed(checkpoint, recipe.strategy)
         model = recipe.strategy.apply(checkpoint.model, fresh=checkpoint.fresh)
     pretrained = Pretrained(checkpoint.processor, checkpoint.model.config, checkpoint.max_length)
     with asked_by("checkpoint"):
@@ -135,6 +136,17 @@ def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     _check_warmup(recipe, len(examples["train"]))  # a row may make several examples, or a part of one
     loss = task.make_loss(splits.train, splits.labels, pretrained)
     return Job(recipe, splits, compute, checkpoint, pretrained, model, examples, loss)
+
+
+def _renewed(checkpoint: Checkpoint, strategy: Strategy) -> Checkpoint:
+    """The checkpoint with those of its weights fresh that the strategy wants drawn anew."""
+    drawn = strategy.renew(checkpoint.model)
+    if not drawn:
+        return checkpoint
+    finding = (
+        f"weights drawn anew: {len(drawn)} tensors, from block {strategy.reinitialize} of the top upwards"
+    )
+    return replace(checkpoint, fresh=checkpoint.fresh | drawn, findings=(*checkpoint.findings, finding))
 
 
 def check_fit(recipe: Recipe, splits: Splits) -> None:

@@ -12,6 +12,8 @@ from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from pydantic import Field
+
 from hftransfer.errors import InputError
 from hftransfer.registry import Part
 from hftransfer.strategies import structure
@@ -29,6 +31,29 @@ class Strategy(Part):
 
     default_learning_rate: ClassVar[float]
     """Peak learning rate where the recipe gives none."""
+
+    reinitialize: int = Field(
+        0,
+        ge=0,
+        description="blocks of the backbone, from the top, that start from random, with what stands above them: they "
+        "may know too much of what the checkpoint was trained for (Zhang et al. 2021, arXiv:2006.05987)",
+    )
+
+    def renew(self, model: PreTrainedModel) -> set[str]:
+        """Draw the `reinitialize` last blocks and what stands above them in the backbone anew, as the architecture
+        does, from torch's global generator; names of their parameters. Raises InputError for more blocks than it has.
+        """
+        if not self.reinitialize:
+            return set()
+        blocks = structure.blocks(model)
+        check_blocks(blocks, self.reinitialize, f"{self.name}: reinitialize")
+        head = set(structure.head_parameters(model))
+        lowest = len(blocks) - self.reinitialize
+        names = {
+            name for name, depth in structure.depths(model).items() if depth > lowest and name not in head
+        }
+        structure.initialize(model, names)
+        return names
 
     @abstractmethod
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:
@@ -58,17 +83,23 @@ class Strategy(Part):
     def held(self, model: nn.Module) -> set[nn.Module]:
         """The modules that stay in evaluation mode: each whose parameters are all frozen, and all inside it.
 
-        Frozen means frozen: neither dropout nor BatchNorm's running statistics may move there.
+        Frozen means frozen: neither dropout nor BatchNorm's running statistics may move there. The statistics of the
+        backbone's BatchNorm layers stay even where their weights move: small batches give poor ones, and some models
+        (MobileNetV2) forget the old ones within two.
         """
-        held: set[nn.Module] = set()
+        held: set[nn.Module] = set(structure.batch_norms(model))
         for module in model.modules():
             parameters = list(module.parameters())
             if parameters and not any(parameter.requires_grad for parameter in parameters):
                 held.update(module.modules())
         return held
 
-    def train_mode(self, model: nn.Module) -> None:
-        """Put the model in training mode, and what is `held` in evaluation mode."""
+    def train_mode(self, model: nn.Module, epoch: int | None = None, epochs: int = 1) -> None:
+        """Put the model in training mode, and what is `held` in evaluation mode.
+
+        epoch: which of `epochs` (from 0) it is to be trained in, for a strategy that moves more and more; None for all
+        that it ever moves.
+        """
         model.train()
         for module in self.held(model):
             module.eval()
@@ -101,6 +132,26 @@ class Strategy(Part):
         base: the checkpoint (id or folder) that the adapter belongs to; by default where the model came from.
         """
         return False
+
+
+def head_and_fresh(model: nn.Module, fresh: Collection[str]) -> list[str]:
+    """Names of what every strategy trains: the head's parameters, and fresh weights wherever they are.
+
+    fresh: names in the transformers model inside `model`.
+    """
+    prefix, _ = structure.pretrained(model)
+    return [*structure.head_parameters(model), *(structure.join(prefix, name) for name in fresh)]
+
+
+def check_blocks(blocks: Collection[str], asked: int, option: str) -> None:
+    """Raises InputError when more of the backbone's blocks are asked for than it has. option: what asks, for users."""
+    if asked > len(blocks):
+        raise InputError(
+            f"{option} is {asked}, and this backbone has {len(blocks)} blocks"
+            if blocks
+            else f"{option}: this backbone has no repeated blocks",
+            hint=f"write at most {len(blocks)}" if blocks else "use the strategy full",
+        )
 
 
 def exactly(names: Iterable[str], rate: float = 1.0) -> dict[str, float]:

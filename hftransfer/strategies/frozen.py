@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from hftransfer.strategies import structure
-from hftransfer.strategies.base import Strategy, exactly
+from hftransfer.strategies.base import Strategy, exactly, head_and_fresh
 
 if TYPE_CHECKING:
     from torch import nn
@@ -28,8 +28,7 @@ class Frozen(Strategy):
     )
 
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:
-        prefix, _ = structure.pretrained(model)
-        return exactly([*structure.head_parameters(model), *(structure.join(prefix, name) for name in fresh)])
+        return exactly(head_and_fresh(model, fresh))
 
     def held(self, model: nn.Module) -> set[nn.Module]:
         # With dropout, MiniLM's probe on SST-2 scores 0.74 where it scores 0.76 without and logistic regression 0.75.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import Field
 
-from hftransfer.strategies import structure
 from hftransfer.strategies.base import Strategy
 
 if TYPE_CHECKING:
@@ -30,8 +29,4 @@ class Full(Strategy):
         return {".": 1.0}
 
     def held(self, model: nn.Module) -> set[nn.Module]:
-        # Small batches give poor statistics, and some models (MobileNetV2) forget the old ones within two.
-        # A BatchNorm outside the backbone has none worth keeping.
-        return super().held(model) | (
-            set(structure.batch_norms(model)) if self.batch_norm == "hold" else set()
-        )
+        return set() if self.batch_norm == "update" else super().held(model)

@@ -89,6 +89,87 @@ def in_blocks(model: nn.Module) -> set[str]:
     return {name for name, _ in model.named_modules() if within(name, lists)}
 
 
+def blocks(model: nn.Module) -> list[str]:
+    """Names of the backbone's repeated blocks (transformer layers, residual blocks), from its input to its output.
+
+    They are the elements of its outermost lists of modules of one kind, and where these are stages, the elements of
+    theirs. Lists count in the order in which the model holds them: an encoder before its decoder.
+    """
+    prefix, inner = pretrained(model)
+    body = next(name for name, module in inner.named_modules() if module is inner.base_model)
+    return list(_blocks(inner.base_model, join(prefix, body)))
+
+
+def _blocks(module: nn.Module, name: str) -> Iterator[str]:
+    for child_name, child in module.named_children():
+        path = join(name, child_name)
+        if not _repeats(child):
+            yield from _blocks(child, path)
+            continue
+        for number, block in child.named_children():
+            inside = [("", block), *block.named_children()]
+            stage = [
+                join(path, number, key, n)
+                for key, one in inside
+                if _repeats(one)
+                for n, _ in one.named_children()
+            ]
+            yield from stage or [join(path, number)]
+
+
+def _repeats(module: nn.Module) -> bool:
+    """Whether it is a list of modules of one kind, which have parts of their own."""
+    from torch import nn
+
+    if not isinstance(module, nn.ModuleList | nn.Sequential):
+        return False
+    return len({type(one) for one in module}) == 1 and all(list(one.children()) for one in module)
+
+
+def depths(model: nn.Module) -> dict[str, int]:
+    """Parameter name -> how deep it lies: in the n-th of N blocks n, below them 0, above them and in the head N + 1.
+
+    Embedding tables lie at 0 wherever the model holds them (DeBERTa's and MPNet's relative positions are read by every
+    block); what stands between two blocks lies with the lower one.
+    """
+    from torch import nn
+
+    order = {name: number for number, name in enumerate(blocks(model), 1)}
+    tables = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    top = len(order) + 1
+    outside = set(head_parameters(model))
+    found: dict[str, int] = {}
+    seen = 0
+    for name, parameter in model.named_parameters():
+        parts = name.split(".")
+        inside = next((n for end in range(len(parts)) if (n := order.get(".".join(parts[:end])))), None)
+        if inside is not None:
+            seen = inside
+            found[name] = inside
+        elif name in outside:
+            found[name] = top
+        elif id(parameter) in tables:
+            found[name] = 0
+        else:
+            found[name] = top if seen == len(order) and seen else seen
+    return found
+
+
+def initialize(model: nn.Module, parameters: Collection[str]) -> None:
+    """Draw these parameters anew as the architecture draws fresh ones, in place; every other keeps its bytes.
+
+    parameters: names, of whole modules.
+    """
+    _, inner = pretrained(model)
+    chosen = {id(model.get_parameter(name)) for name in parameters}
+    for module in inner.modules():
+        own = list(module.parameters(recurse=False))
+        if own and all(id(one) in chosen for one in own):
+            for one in own:
+                one._is_hf_initialized = False  # transformers would leave loaded weights alone
+            inner._init_weights(module)
+
+
 def batch_norms(model: nn.Module) -> list[nn.Module]:
     """The BatchNorm layers of the backbone (with or without synchronisation, of any dimension)."""
     from torch.nn.modules.batchnorm import _BatchNorm

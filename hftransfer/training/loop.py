@@ -41,7 +41,7 @@ def fit(
     *,
     training: TrainingSection,
     compute: Accelerator,
-    train_mode: Callable[[nn.Module], None],
+    train_mode: Callable[..., None],
     augment: Augment = unchanged,
     done: int = 0,
 ) -> Iterator[Step]:
@@ -54,7 +54,8 @@ def fit(
                 clip, set the rate, update
                 yield what happened                      # the caller may stop here for good
 
-    model, optimizer: as `compute.prepare` returned them. train_mode: puts the bare model in training mode.
+    model, optimizer: as `compute.prepare` returned them. train_mode: given the bare model, the epoch and
+    their number, puts it in training mode.
     augment: what is done to every batch before the model sees it; it may draw from torch's global generator.
     Raises TrainingError when the loss or the gradient is not a finite number; the update is then not made.
     """
@@ -64,15 +65,15 @@ def fit(
     first_epoch, skip = divmod(done, loader.steps_per_epoch)
     examples = first_epoch * len(loader.examples) + skip * loader.batch_size
     step = done
-    # An adapter's wrapper may say that it is in training mode while what it holds is not: begin from a known state.
-    bare.eval()
     for epoch in range(first_epoch, training.epochs):
+        # An adapter's wrapper may say that it is in training mode while what it holds is not: begin from a known state.
+        bare.eval()
         for in_epoch, (rows, micros) in enumerate(loader.epoch(epoch, skip=skip), start=skip):
             if step == total:
                 return
             seed_everything(training.seed, step, compute.process_index)
-            if not bare.training:  # at first, and after the caller has evaluated
-                train_mode(bare)
+            if not bare.training:  # as an epoch begins, and after the caller has evaluated
+                train_mode(bare, epoch, training.epochs)
             with _within_memory(step):
                 value = accumulate(model, micros, loss, compute, augment)
             norm = _clip(parameters, training.clip_norm, compute)

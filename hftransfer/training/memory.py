@@ -29,7 +29,7 @@ def micro_batch_size(
     *,
     training: TrainingSection,
     compute: Accelerator,
-    train_mode: Callable[[nn.Module], None],
+    train_mode: Callable[..., None],
     augment: Augment = unchanged,
 ) -> int:
     """Rows for one forward and backward pass on this device: the recipe's, or as many as fit, by halving.

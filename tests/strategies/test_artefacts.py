@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from tiny import FAMILIES, TEXT_FAMILIES, load_classifier, make_batch
 
 from hftransfer.registry import STRATEGIES
-from hftransfer.strategies import LoRA
+from hftransfer.strategies import IA3, Frozen, Full, LoRA, Strategy
 
 Case = tuple[str, str, str]
 
@@ -26,9 +26,18 @@ VARIANTS: dict[str, dict[str, Any]] = {
     # From 20 targets on, PEFT shortens the list to ends of names: they must not catch the pooler's `dense`.
     "deep-without-pooler": {"pooler": False, "num_hidden_layers": 4},
 }
+ADAPTERS = ("lora", "dora", "ia3")
+MADE: dict[str, Strategy] = {
+    "full": Full(),
+    "frozen": Frozen(),
+    "lora": LoRA(),
+    "dora": LoRA(dora=True),
+    "ia3": IA3(),
+}
+"""Those that save something in a way of their own. The others save as full does: transformers' own way."""
 CASES: list[Case] = [
     (name, family, variant)
-    for name in STRATEGIES.names()
+    for name in MADE
     for family in FAMILIES
     for variant in VARIANTS
     if not variant or family in ("bert", "albert")
@@ -70,7 +79,7 @@ def case_name(case: Case) -> str:
 def save_case(case: Case, base: Path, folder: Path) -> None:
     """Train three steps, save in every form, and keep the batch and what the trained model makes of it."""
     name, family, _ = case
-    strategy = STRATEGIES.get(name)()
+    strategy = MADE[name]
     torch.manual_seed(0)
     model, fresh = load_classifier(base)
     batch = make_batch(family, base)
@@ -99,7 +108,8 @@ def break_adapter(adapter: Path, broken: Path) -> None:
     (broken / "adapter_config.json").write_text(json.dumps(config | {"modules_to_save": None}))
     tensors = load_file(broken / "adapter_model.safetensors")
     save_file(
-        {name: t for name, t in tensors.items() if ".lora_" in name}, broken / "adapter_model.safetensors"
+        {name: t for name, t in tensors.items() if ".lora_" in name or ".ia3_l" in name},
+        broken / "adapter_model.safetensors",
     )
 
 
@@ -121,18 +131,18 @@ def difference(case: Path, kind: str) -> float:
 
 
 def test_all_cases_are_here() -> None:
-    assert len(CASES) == 3 * (13 + 2 * 2)
+    assert len(CASES) == len(MADE) * (13 + 2 * 2)
 
 
 @pytest.mark.parametrize("case", CASES, ids=case_name)
 def test_plain_model_gives_the_trained_outputs(case: Case, saved: Path) -> None:
-    limit = 1e-4 if case[0] == "lora" else 1e-5  # merging rounds
+    limit = 1e-4 if case[0] in ADAPTERS else 1e-5  # merging rounds
     assert difference(saved / case_name(case), "plain") <= limit
     files = {path.name for path in (saved / case_name(case) / "plain").iterdir()}
     assert files == {"config.json", "model.safetensors"}
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case[0] == "lora"], ids=case_name)
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] in ADAPTERS], ids=case_name)
 def test_adapter_gives_the_trained_outputs(case: Case, saved: Path) -> None:
     folder = saved / case_name(case)
     if case[1] in NO_ADAPTER:
@@ -145,14 +155,14 @@ def test_adapter_gives_the_trained_outputs(case: Case, saved: Path) -> None:
     }
 
 
-@pytest.mark.parametrize("case", [case for case in CASES if case[0] == "lora"], ids=case_name)
+@pytest.mark.parametrize("case", [case for case in CASES if case[0] in ADAPTERS], ids=case_name)
 def test_adapter_without_its_whole_modules_does_not(case: Case, saved: Path) -> None:
     """The negative control: what PEFT's guess by names saves where it misses a module."""
     if case[1] not in NO_ADAPTER:
         assert difference(saved / case_name(case), "broken") > 1e-2
 
 
-@pytest.mark.parametrize("name", ["full", "frozen"])
+@pytest.mark.parametrize("name", sorted({*STRATEGIES.names()} - {*ADAPTERS, "partial"}))
 def test_other_strategies_have_no_adapter(
     name: str, tmp_path: Path, tiny_checkpoint: Callable[..., Path]
 ) -> None:

@@ -16,6 +16,7 @@ from transformers import AutoModelForMaskedLM
 
 from hftransfer.errors import InputError
 from hftransfer.strategies import LoRA
+from hftransfer.training.optimizer import parameter_groups
 
 # family: (last names of the adapted modules, how many there are, the modules trained whole)
 EXPECTED: dict[str, tuple[set[str], int, set[str]]] = {
@@ -201,3 +202,38 @@ def test_dropout_in_the_blocks_stays_and_that_of_frozen_modules_goes(
     assert bert.encoder.layer[0].attention.output.dropout.training
     assert bert.encoder.layer[0].attention.self.query.lora_dropout["default"].training
     assert not bert.embeddings.dropout.training
+
+
+class TestVariants:
+    def test_b_learns_faster(self, tiny_checkpoint: Callable[..., Path]) -> None:
+        model, fresh = load_classifier(tiny_checkpoint("bert"))
+        strategy = LoRA(b_rate=16.0)
+        model = strategy.apply(model, fresh)
+        groups = parameter_groups(model, strategy.rates(model, fresh), 0.0)
+        names = {id(p): name for name, p in model.named_parameters()}
+        found = {group["multiplier"]: {names[id(p)] for p in group["params"]} for group in groups}
+        assert set(found) == {1.0, 16.0}
+        assert all(".lora_B." in name for name in found[16.0])
+        assert not any(".lora_B." in name for name in found[1.0])
+
+    def test_scales_of_an_update(self, tiny_checkpoint: Callable[..., Path]) -> None:
+        for strategy, expected in ((LoRA(rank=4, alpha=8), 2.0), (LoRA(rank=4, alpha=8, rslora=True), 4.0)):
+            model, fresh = load_classifier(tiny_checkpoint("bert"))
+            layers = wrapped(strategy.apply(model, fresh), LoraLayer).values()
+            assert {layer.scaling["default"] for layer in layers} == {expected}
+
+    def test_the_last_blocks_alone(self, tiny_checkpoint: Callable[..., Path]) -> None:
+        model, fresh = load_classifier(tiny_checkpoint("bert"))
+        adapted = wrapped(LoRA(layers=1).apply(model, fresh), LoraLayer)
+        assert len(adapted) == 6
+        assert all(name.startswith("bert.encoder.layer.1.") for name in adapted)
+        model, fresh = load_classifier(tiny_checkpoint("bert"))
+        with pytest.raises(InputError, match="lora: layers is 3, and this backbone has 2 blocks"):
+            LoRA(layers=3).apply(model, fresh)
+
+    def test_dora_learns_lengths(self, tiny_checkpoint: Callable[..., Path]) -> None:
+        model, fresh = load_classifier(tiny_checkpoint("bert"))
+        model = LoRA(dora=True).apply(model, fresh)
+        lengths = {name: p for name, p in model.named_parameters() if "lora_magnitude_vector" in name}
+        assert len(lengths) == 12
+        assert all(parameter.requires_grad for parameter in lengths.values())

@@ -12,18 +12,49 @@ import pytest
 import torch
 from tiny import FAMILIES, load_classifier, make_batch
 
+from hftransfer.errors import InputError
 from hftransfer.registry import STRATEGIES
-from hftransfer.strategies import Full
+from hftransfer.strategies import Full, LoRA, Partial
 from hftransfer.strategies.base import Strategy
 
 BATCH_NORM_FAMILIES = ("resnet", "mobilenet_v2")
-CASES = [*(part() for part in STRATEGIES), Full(batch_norm="update")]
+CASES = [
+    *(part() for part in STRATEGIES if part is not Partial),
+    Partial(blocks=1),
+    Full(batch_norm="update"),
+    LoRA(rslora=True, dora=True, b_rate=16.0, layers=1),
+]
 
 
 def name_of(strategy: Strategy) -> str:
-    return (
-        "-".join(str(value) for value in strategy.model_dump(exclude_defaults=True).values()) or strategy.name
+    return "-".join(
+        str(value) for value in (strategy.name, *strategy.model_dump(exclude_defaults=True).values())
     )
+
+
+WITHOUT_BIAS = "modernbert"
+LAST = {
+    "bert": ("encoder.layer.1.", "pooler."),
+    "distilbert": ("transformer.layer.2.",),
+    "roberta": ("encoder.layer.1.",),
+    "deberta-v2": ("encoder.layer.1.", "encoder.LayerNorm."),
+    "electra": ("encoder.layer.1.",),
+    "albert": ("encoder.albert_layer_groups.", "pooler."),
+    "mpnet": ("encoder.layer.1.",),
+    "modernbert": ("layers.2.", "final_norm."),
+    "vit": ("layers.1.", "layernorm."),
+    "dinov2": ("encoder.layer.1.", "layernorm."),
+    "resnet": ("encoder.stages.1.layers.1.",),
+    "convnext": ("encoder.stages.1.layers.1.", "layernorm."),
+    "mobilenet_v2": ("layer.15.", "conv_1x1."),
+}
+"""The last of a family's blocks, and what stands above it in the backbone."""
+PAIRS = [
+    pytest.param(strategy, family, id=f"{name_of(strategy)}-{family}")
+    for strategy in CASES
+    for family in FAMILIES
+    if (strategy.name, family) != ("bitfit", WITHOUT_BIAS)
+]
 
 
 def snapshot(model: torch.nn.Module) -> dict[str, bytes]:
@@ -51,20 +82,36 @@ def train(
     return losses
 
 
-def should_move(strategy: Strategy, name: str, prefix: str) -> bool:
+def should_move(strategy: Strategy, name: str, prefix: str, family: str) -> bool:
     """What each strategy promises, said without the code under test."""
-    inside = name.removeprefix("base_model.model.").startswith(f"{prefix}.")
+    bare = name.removeprefix("base_model.model.")
+    inside = bare.startswith(f"{prefix}.")
+    last = bare.removeprefix(f"{prefix}.").startswith(LAST[family])
+    adapted = ".lora_" in name and (last or not isinstance(strategy, LoRA) or strategy.layers is None)
     return {
         "full": True,
+        "layer-decay": True,
+        "gradual": True,  # in the end
         "frozen": not inside,
-        "lora": (".lora_A." in name or ".lora_B." in name) if inside else ".modules_to_save." in name,
+        "partial": not inside or last,
+        "bitfit": not inside or name.endswith(".bias"),
+        "lora": adapted if inside else ".modules_to_save." in name,
+        "ia3": ".ia3_l." in name if inside else ".modules_to_save." in name,
     }[strategy.name]
 
 
 def test_all_strategies_and_families_are_here() -> None:
-    assert STRATEGIES.names() == ("frozen", "full", "lora")
-    assert len(FAMILIES) == 13
-    assert len(CASES) == 4
+    names = "bitfit frozen full gradual ia3 layer-decay lora partial"
+    assert STRATEGIES.names() == tuple(names.split())
+    assert len(FAMILIES) == len(LAST) == 13
+    assert len(CASES) == 10
+
+
+def test_an_architecture_without_biases(tiny_checkpoint: Callable[..., Path]) -> None:
+    model, fresh = load_classifier(tiny_checkpoint(WITHOUT_BIAS))
+    with pytest.raises(InputError, match="bitfit finds no bias in the backbone of ModernBert") as caught:
+        STRATEGIES.get("bitfit")().apply(model, fresh)
+    assert "ia3" in str(caught.value.hint)
 
 
 def test_reading_options_takes_no_torch() -> None:
@@ -75,8 +122,7 @@ def test_reading_options_takes_no_torch() -> None:
     assert done.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", CASES, ids=name_of)
+@pytest.mark.parametrize(("strategy", "family"), PAIRS)
 def test_exactly_the_right_tensors_move(
     strategy: Strategy, family: str, tiny_checkpoint: Callable[..., Path]
 ) -> None:
@@ -84,7 +130,7 @@ def test_exactly_the_right_tensors_move(
     model, fresh = load_classifier(folder)
     prefix = model.base_model_prefix
     model = strategy.apply(model, fresh)
-    expected = {name for name, _ in model.named_parameters() if should_move(strategy, name, prefix)}
+    expected = {name for name, _ in model.named_parameters() if should_move(strategy, name, prefix, family)}
     assert {name for name, p in model.named_parameters() if p.requires_grad} == expected
 
     before = snapshot(model)
@@ -103,8 +149,7 @@ def test_exactly_the_right_tensors_move(
     assert moved <= strategy.state(model) <= set(model.state_dict())
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", CASES, ids=name_of)
+@pytest.mark.parametrize(("strategy", "family"), PAIRS)
 def test_the_loss_falls(strategy: Strategy, family: str, tiny_checkpoint: Callable[..., Path]) -> None:
     folder = tiny_checkpoint(family)
     torch.manual_seed(0)
@@ -114,8 +159,7 @@ def test_the_loss_falls(strategy: Strategy, family: str, tiny_checkpoint: Callab
     assert sum(losses[-3:]) < 0.9 * sum(losses[:3]), losses
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", CASES, ids=name_of)
+@pytest.mark.parametrize(("strategy", "family"), PAIRS)
 def test_state_is_all_that_training_changed(
     strategy: Strategy, family: str, tiny_checkpoint: Callable[..., Path]
 ) -> None:
@@ -137,8 +181,7 @@ def test_state_is_all_that_training_changed(
     assert snapshot(resumed) == snapshot(model)
 
 
-@pytest.mark.parametrize("family", FAMILIES)
-@pytest.mark.parametrize("strategy", CASES, ids=name_of)
+@pytest.mark.parametrize(("strategy", "family"), PAIRS)
 def test_frozen_parts_are_in_evaluation_mode(
     strategy: Strategy, family: str, tiny_checkpoint: Callable[..., Path]
 ) -> None:
