@@ -16,6 +16,8 @@ from torch import nn
 
 from hftransfer.checkpoint import Checkpoint, load_checkpoint
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by
+from hftransfer.features.head import HeadModel
+from hftransfer.features.rows import collate
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
@@ -54,7 +56,11 @@ class Clock:
 
 @dataclass(frozen=True)
 class Job:
-    """All that training reads: made once by `prepare`. model: the strategy's, not yet prepared by Accelerate."""
+    """All that training reads: made once by `prepare`. model: the strategy's, not yet prepared by Accelerate.
+
+    head: what is run in the model's place where its backbone has been asked about every row already: see
+    `frozen_backbone`; the examples are then features.
+    """
 
     recipe: Recipe
     splits: Splits
@@ -64,6 +70,7 @@ class Job:
     model: nn.Module
     examples: Mapping[str, Examples]
     loss: Loss
+    head: HeadModel | None = None
 
     @property
     def task(self) -> Task:
@@ -75,11 +82,18 @@ class Job:
         strategy: Strategy = self.recipe.strategy
         return strategy
 
+    @property
+    def module(self) -> nn.Module:
+        """What is run on batches: the model, or its head alone."""
+        return self.model if self.head is None else self.head
+
     def collate(self, examples: Any) -> Batch:
+        if self.head is not None:
+            return collate(examples) | self.task.targets(examples, self.pretrained)
         return self.task.collate(examples, self.pretrained)
 
     def augment(self, batch: Batch) -> Batch:
-        return self.task.augment(batch, self.pretrained)
+        return batch if self.head is not None else self.task.augment(batch, self.pretrained)
 
     @cached_property
     def findings(self) -> tuple[str, ...]:

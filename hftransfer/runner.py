@@ -127,6 +127,7 @@ def run(
     """
     # These import torch: only once the recipe is known to be right.
     from hftransfer import stages
+    from hftransfer.frozen_backbone import on_features
     from hftransfer.job import Clock, prepare
     from hftransfer.training.compute import make_accelerator
 
@@ -148,6 +149,7 @@ def run(
     with clock("checkpoint", "loading the checkpoint, encoding the rows"):
         job = prepare(recipe, splits, compute)
         clock.note(job.findings)
+    job = on_features(job, clock)
     with clock("train", "training"):
         trained = stages.train(job, run_dir, clock)
     with clock("score", "scoring the best weights"):

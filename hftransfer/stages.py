@@ -49,7 +49,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     names = strategy.state(job.model)
     best = Best(training.best_metric or "loss", training.patience)
     done = _restore(job, raw, best, run_dir)
-    model, optimizer = compute.prepare(job.model, raw)
+    model, optimizer = compute.prepare(job.module, raw)
     loader = _loader(job, model)
     _begin(job, run_dir, done)
     sizes = job.parameters
@@ -108,7 +108,7 @@ def evaluate(job: Job, split: str, *, rows: int) -> tuple[Predictions, dict[str,
 def _outputs(job: Job, split: str, rows: int) -> Outputs:
     return run_model(
         # The bare model: a wrapper would exchange buffers, and a process may have no rows to take part with.
-        job.model,
+        job.module,
         job.examples[split],
         job.collate,
         job.compute,

@@ -8,7 +8,7 @@ from typing import Any
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from hftransfer.cli.console import err
-from hftransfer.training.events import Begin, Evaluation, Event, Note, Stage, Step
+from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Note, Stage, Step
 
 # Without a terminal there is no bar, but so many lines over the whole training.
 LINES = 10
@@ -40,14 +40,14 @@ class ProgressView:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Stage(name, title):
-                if self._task is not None and name != "train":
-                    self._bar.remove_task(self._task)
-                    self._task = None
+            case Stage(_, title):
+                self._forget()
                 err.print(f"[dim]{title} ...[/dim]")
             case Note(message):
                 err.print("  [yellow]note[/yellow]", end=" ")
                 err.print(message, markup=False)
+            case Extraction(rows, total):
+                self._extraction(rows, total)
             case Begin():
                 self._begin(event)
             case Step():
@@ -55,6 +55,21 @@ class ProgressView:
             case Evaluation():
                 mark = " [green](best so far)[/green]" if event.best else ""
                 err.print(f"  epoch {event.epoch + 1}, step {event.step}: {numbers(event.metrics)}{mark}")
+
+    def _extraction(self, rows: int, total: int) -> None:
+        if self._task is None:
+            self._task = self._bar.add_task("rows", total=total, loss="")
+        self._bar.update(self._task, completed=rows)
+        if not err.is_terminal and rows * LINES // total > self._shown:
+            self._shown = rows * LINES // total
+            err.print(f"  row {rows} of {total}")
+        if rows == total:
+            self._forget()
+
+    def _forget(self) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task, self._shown = None, 0
 
     def _begin(self, event: Begin) -> None:
         self._steps = event.steps

@@ -233,6 +233,10 @@ class TrainingSection(Options):
         "natural",
         description="natural: an epoch is every row once; balanced: as many rows, every class as often as any other",
     )
+    cache_features: bool = Field(
+        True,
+        description="what a frozen backbone says of every row is computed once, and kept on disk for later runs",
+    )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the GPU has it")
     workers: int = Field(0, ge=0, description="processes that prepare batches beside the training process")
     seed: int = Field(0, ge=0, lt=2**32)

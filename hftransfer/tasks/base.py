@@ -158,6 +158,8 @@ class Task(Part):
     """Name of the transformers auto class, e.g. "AutoModelForSequenceClassification"."""
     processor_class: ClassVar[str]
     """Name of the transformers auto class of the tokenizer, image processor or feature extractor."""
+    on_features: ClassVar[bool] = False
+    """Whether the head alone can be trained, on what a frozen backbone says of every example; see `targets`."""
 
     @property
     @abstractmethod
@@ -192,6 +194,15 @@ class Task(Part):
     @abstractmethod
     def head_config(self, labels: Sequence[str]) -> dict[str, Any]:
         """What the model's config must say about this task."""
+
+    @property
+    def augments(self) -> bool:
+        """Whether `augment` shows the model something else in every epoch."""
+        return False
+
+    def targets(self, examples: Sequence[Mapping[str, Any]], pretrained: Pretrained) -> Batch:
+        """The targets of a batch alone, under `LABELS`; for tasks that can be trained `on_features`."""
+        raise NotImplementedError
 
     def check_installed(self) -> None:
         """Look for the packages that the options need. Raises InputError naming what to install."""

@@ -75,6 +75,7 @@ class Classification(ClassLossOptions, Task):
     """Base of the tasks that say something of a whole row."""
 
     input_columns: ClassVar[Mapping[str, Column]]
+    on_features: ClassVar[bool] = True
     """The roles that a model sees."""
 
     problem_type: ProblemType = Field(

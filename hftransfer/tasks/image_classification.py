@@ -42,9 +42,13 @@ class ImageClassification(Classification):
     def collate(self, examples: Sequence[Mapping[str, Any]], pretrained: Pretrained) -> Batch:
         return stack_pixels(examples) | self.targets(examples, pretrained)
 
+    @property
+    def augments(self) -> bool:
+        return self.augmentation is not None and self.augmentation != ImageAugmentation()
+
     def augment(self, batch: Batch, pretrained: Pretrained) -> Batch:
         asked = self.augmentation
-        if asked is None or asked == ImageAugmentation():
+        if asked is None or not self.augments:
             return batch
         import torch
 

@@ -23,6 +23,14 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Extraction:
+    """A frozen backbone is asked about rows: so many of those that this process has to ask about are done."""
+
+    rows: int
+    total: int
+
+
+@dataclass(frozen=True)
 class Begin:
     """Training begins: how much there is to do. `step` is where it starts (above 0 after a resume)."""
 
@@ -62,4 +70,4 @@ class Evaluation:
     best: bool
 
 
-Event = Stage | Note | Begin | Step | Evaluation
+Event = Stage | Note | Extraction | Begin | Step | Evaluation

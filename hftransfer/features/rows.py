@@ -1,0 +1,180 @@
+"""The features of rows: those that are kept read, those that are not computed and kept."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from accelerate.utils import send_to_device
+from numpy.typing import NDArray
+from torch import nn
+
+from hftransfer.features.head import Reading, ask
+from hftransfer.features.store import DIGEST, FeatureStore, cache_folder
+from hftransfer.tasks.base import LABELS, Batch, Examples
+
+FEATURES = "features"
+TOKENS = 8192
+"""Of one forward pass, padding included; of images, which have no tokens, `IMAGES`."""
+IMAGES = 64
+KEEP_EVERY = 2048
+"""Rows that are computed before they are written: what a kill may cost."""
+CODE = "1"
+"""Goes into every key: another number makes all that was kept unknown."""
+UNSAID = (
+    "id2label",
+    "label2id",
+    "num_labels",
+    "problem_type",
+    "architectures",
+    "_name_or_path",
+    "hftransfer",
+)
+"""Of a config: what the backbone does not see."""
+
+Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
+
+
+@dataclass(frozen=True)
+class CachedExamples:
+    """Examples as their features, in the same order and of the same lengths: they make the same batches.
+
+    features: (N, ...). labels: the target of every example, or None.
+    """
+
+    features: NDArray[np.float32]
+    labels: Sequence[Any] | None
+    lengths: NDArray[np.int64] | None
+    rows: NDArray[np.int64] | None
+    findings: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.features)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        example: dict[str, Any] = {FEATURES: self.features[index]}
+        return example if self.labels is None else {**example, LABELS: self.labels[index]}
+
+
+def collate(examples: Sequence[Mapping[str, Any]]) -> Batch:
+    """`features` as one tensor (B, ...); targets are the task's."""
+    return {FEATURES: torch.from_numpy(np.stack([example[FEATURES] for example in examples]))}
+
+
+def extract(
+    model: Any,
+    reading: Reading,
+    examples: Examples,
+    collate_rows: Collate,
+    compute: Accelerator,
+    *,
+    about: str,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> tuple[NDArray[np.float32], int, tuple[str, ...]]:
+    """(features (N, ...) of every example, how many had to be computed, sentences that a user must know).
+
+    model: whose backbone is asked, on `compute`'s device. Rows are looked for by their content, so that any that were
+    seen before, in whatever company, are not computed again. Every process computes its share of the rest.
+    about: where the backbone comes from, for people.
+    """
+    store = FeatureStore(cache_folder() / backbone_key(model, reading, compute))
+    keys = row_keys(examples)
+    compute.wait_for_everyone()  # so that all find the same
+    features, found, damaged = store.read(keys)
+    # A row that stands there twice is computed once.
+    firsts = np.unique(keys, axis=0, return_index=True)[1]
+    missing = np.intersect1d(np.flatnonzero(~found), firsts)
+    if not len(missing):
+        assert features is not None
+        return features, 0, damaged
+    compute.wait_for_everyone()  # none may write before all have looked
+    if compute.is_main_process:
+        kind = type(model._modules[model.base_model_prefix]).__name__
+        reads = f"{reading.field}{'[:, 0]' * reading.first}"
+        store.describe({"backbone": kind, "checkpoint": about, "reads": reads})
+    model.eval()
+    done = 0
+    mine = missing[compute.process_index :: compute.num_processes]
+    held: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    for batch in _batches(mine, examples.lengths):
+        inputs = collate_rows([_inputs(examples[int(row)]) for row in batch])
+        with torch.inference_mode(), compute.autocast():
+            output, _ = ask(model, send_to_device(inputs, compute.device))
+        held.append((batch, reading.of(output).float().cpu().numpy()))
+        done += len(batch)
+        progress(done, len(mine))
+        if sum(len(rows) for rows, _ in held) >= KEEP_EVERY:
+            _keep(store, keys, held)
+    _keep(store, keys, held)
+    compute.wait_for_everyone()
+    features, found, _ = store.read(keys)
+    assert features is not None
+    assert found.all()
+    return features, len(missing), damaged
+
+
+def _keep(store: FeatureStore, keys: NDArray[np.uint8], held: list[Any]) -> None:
+    if held:
+        rows = np.concatenate([rows for rows, _ in held])
+        store.write(keys[rows], np.concatenate([features for _, features in held]))
+        held.clear()
+
+
+def _inputs(example: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in example.items() if name != LABELS}
+
+
+def _batches(rows: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
+    """Rows of like length together, the longest first, so many that they hold about `TOKENS` tokens."""
+    if lengths is None:
+        yield from (rows[start : start + IMAGES] for start in range(0, len(rows), IMAGES))
+        return
+    order = rows[np.argsort(-lengths[rows], kind="stable")]
+    start = 0
+    while start < len(order):
+        count = max(1, TOKENS // max(1, int(lengths[order[start]])))
+        yield order[start : start + count]
+        start += count
+
+
+def row_keys(examples: Examples) -> NDArray[np.uint8]:
+    """(N, 16): a digest of what the model is given of every example."""
+    digests = [_digest(_inputs(examples[row])) for row in range(len(examples))]
+    return np.frombuffer(b"".join(digests), dtype=np.uint8).reshape(-1, DIGEST)
+
+
+def _digest(example: Mapping[str, Any]) -> bytes:
+    found = hashlib.blake2b(digest_size=DIGEST)
+    for name in sorted(example):
+        array = np.asarray(example[name])
+        found.update(f"{name} {array.dtype} {array.shape} ".encode())
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.digest()
+
+
+def backbone_key(model: Any, reading: Reading, compute: Accelerator) -> str:
+    """A digest of all that features depend on beside the rows: weights, buffers and config of the backbone, what is
+    read of its output, the precision, the kind of device, and the versions of what computes them."""
+    backbone: nn.Module = model._modules[model.base_model_prefix]
+    config = {key: value for key, value in model.config.to_dict().items() if key not in UNSAID}
+    facts = {
+        "code": CODE,
+        "kind": type(backbone).__name__,
+        "config": config,
+        "reading": [reading.field, reading.first],
+        "precision": compute.mixed_precision,
+        "device": compute.device.type,
+        "versions": [version("torch"), version("transformers")],
+    }
+    found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    for name, tensor in sorted([*backbone.named_parameters(), *backbone.named_buffers()]):
+        found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
+        found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()[:32]

@@ -1,0 +1,95 @@
+"""What a head looks at, family by family, and that it gives from it what the whole model gives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import transformers
+from tiny import FAMILIES, load_classifier, make_batch
+
+from hftransfer.features.head import Reading, ask, read_by_head
+from hftransfer.strategies import Frozen, structure
+from hftransfer.tasks.base import LABELS
+
+Tiny = Callable[..., Path]
+POOLED, CLS = Reading("pooler_output", first=False), Reading("last_hidden_state", first=True)
+READS: dict[str, Reading | None] = {
+    "bert": POOLED,
+    "albert": POOLED,
+    **dict.fromkeys(("distilbert", "roberta", "deberta-v2", "electra", "mpnet", "modernbert", "vit"), CLS),
+    **dict.fromkeys(("resnet", "convnext", "mobilenet_v2"), POOLED),
+    "dinov2": None,  # the mean of all patches, too
+}
+
+
+def case(family: str, tiny_checkpoint: Tiny, **options: Any) -> tuple[Any, set[str], dict[str, torch.Tensor]]:
+    folder = tiny_checkpoint(family, **options)
+    model, fresh = load_classifier(folder)
+    batch = make_batch(family, folder)
+    return model, fresh, {name: value for name, value in batch.items() if name != LABELS}
+
+
+def test_every_family_is_here() -> None:
+    assert set(READS) == set(FAMILIES)
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_read_is_enough(family: str, tiny_checkpoint: Tiny) -> None:
+    model, _, batch = case(family, tiny_checkpoint)
+    found = read_by_head(model, batch)
+    if READS[family] is None:
+        assert found is None
+        return
+    assert found is not None
+    head, reading = found
+    assert reading == READS[family]
+    other = {name: value.flip(0) for name, value in batch.items()}
+    with torch.no_grad():
+        output, whole = ask(model, other)
+        given = head(reading.of(output)).logits
+        assert torch.allclose(given, whole.logits, atol=1e-6)
+        # Of other rows it would not.
+        assert not torch.allclose(given, model(**batch).logits, atol=1e-3)
+    # The model is as it was: its backbone is asked again, and sees what it is given.
+    assert structure.backbone(model) is not head.said
+
+
+@pytest.mark.parametrize("family", [family for family in FAMILIES if READS[family]])
+def test_training_the_head_trains_the_model(family: str, tiny_checkpoint: Tiny) -> None:
+    model, fresh, batch = case(family, tiny_checkpoint)
+    Frozen().apply(model, fresh)
+    found = read_by_head(model, batch)
+    assert found is not None
+    head, reading = found
+    trained = {id(p) for p in model.parameters() if p.requires_grad}
+    assert {id(p) for p in head.parameters() if p.requires_grad} == trained
+    assert {id(p) for p in head.parameters()} == {
+        id(model.get_parameter(n)) for n in structure.head_parameters(model)
+    }
+    Frozen().train_mode(head)
+    assert not any(module.training for module in structure.dropouts(head))
+    before = {name: p.detach().clone() for name, p in model.named_parameters()}
+    with torch.no_grad():
+        features = reading.of(ask(model, batch)[0])
+    head(features).logits.square().sum().backward()
+    torch.optim.SGD([p for p in model.parameters() if p.requires_grad], lr=0.1).step()
+    changed = {name for name, p in model.named_parameters() if not torch.equal(p, before[name])}
+    assert changed
+    assert changed <= set(structure.head_parameters(model))
+
+
+def test_a_mean_over_tokens_is_not_one_vector(tiny_checkpoint: Tiny) -> None:
+    folder = tiny_checkpoint("modernbert")
+    config = transformers.AutoConfig.from_pretrained(folder, classifier_pooling="mean", num_labels=3)
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(folder, config=config)
+    batch = {name: value for name, value in make_batch("modernbert", folder).items() if name != LABELS}
+    assert read_by_head(model, batch) is None
+
+
+def test_a_model_without_a_head_has_none(tiny_checkpoint: Tiny) -> None:
+    model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tiny_checkpoint("t5"))
+    assert read_by_head(model, {"input_ids": torch.ones(2, 3, dtype=torch.long)}) is None
