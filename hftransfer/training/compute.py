@@ -88,7 +88,13 @@ def seed_everything(*key: int) -> None:
     a resumed run needs no saved random state. numpy's is what wav2vec2 and its kin draw masks of spans from.
     """
     seeds = np.random.SeedSequence(key)
-    torch.manual_seed(int(seeds.generate_state(1, np.uint64)[0]))
+    seed = int(seeds.generate_state(1, np.uint64)[0])
+    if torch.accelerator.is_available():
+        torch.manual_seed(seed)
+    else:
+        # Without a device, torch.manual_seed notes for every kind of it that it is to be seeded once there is one,
+        # with a traceback: a millisecond and a few kilobytes more at every step.
+        torch.default_generator.manual_seed(seed)
     np.random.seed(seeds.generate_state(4))
 
 

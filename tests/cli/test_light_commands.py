@@ -60,7 +60,19 @@ def test_alone_it_lists_its_commands() -> None:
     done = hftransfer()
     assert done.returncode == 2
     said = done.stdout + done.stderr
-    for name in ("init", "run", "check", "show", "list", "copy", "evaluate", "predict", "cache", "schema", "env"):
+    for name in (
+        "init",
+        "run",
+        "check",
+        "show",
+        "list",
+        "copy",
+        "evaluate",
+        "predict",
+        "cache",
+        "schema",
+        "env",
+    ):
         assert f" {name} " in said
     assert "Traceback" not in said
 
