@@ -41,10 +41,10 @@ def on_features(job: Job, clock: Clock) -> Job:
         return job
     model, reading = head
     with clock("features", "asking the frozen backbone about every row, once"):
-        computed = 0
+        kept = 0
         cached: dict[str, Examples] = {}
         for name, examples in job.examples.items():
-            values, new, damaged = extract(
+            values, known, damaged = extract(
                 job.model,
                 reading,
                 examples,
@@ -54,12 +54,11 @@ def on_features(job: Job, clock: Clock) -> Job:
                 progress=lambda done, total: clock.tell(Extraction(done, total)),
             )
             clock.note(damaged)
-            computed += new
+            kept += known
             cached[name] = _cached(job, name, values)
-        total = sum(map(len, cached.values()))
-        clock.note(
-            [f"{computed} of {total} rows computed, the others were kept from before"] * (computed < total)
-        )
+        if kept:
+            total = sum(map(len, cached.values()))
+            clock.note([f"what it said of {kept} of {total} rows was kept from before"])
         if job.compute.is_main_process:
             evict()
     return replace(job, examples=cached, head=model)

@@ -4,6 +4,7 @@
     metrics.jsonl                                one line an event
     checkpoints/last/  checkpoints/best/         to resume from; the weights that are kept
     model/                                       the artefact, a plain transformers model
+    probe/                                       what a training of the head alone, before the training, left
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
     result.json                                  last: it exists only if the run finished
@@ -42,6 +43,7 @@ class RunDirectory:
         self.path = path
         self.writes = writes
         self._resumes = False
+        self._claimed = False
         self._began = time.monotonic()
 
     # --- where things are -------------------------------------------------------------------------------------
@@ -73,6 +75,13 @@ class RunDirectory:
     @property
     def result(self) -> Path:
         return self.path / RUN_RESULT
+
+    @property
+    def probe(self) -> RunDirectory:
+        """The directory of the training before the training: of this run alone, so that nobody has to claim it."""
+        directory = RunDirectory(self.path / "probe", writes=self.writes)
+        directory._claimed = True
+        return directory
 
     def predictions(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.parquet"
@@ -133,8 +142,9 @@ class RunDirectory:
         if not self.writes:
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        if not (self._resumes or done):
+        if not (self._resumes or self._claimed or done):
             self._claim(recipe)
+        self._claimed = True
         write_json(self.environment, environment)
         write_json(self.data, data)
         self._forget_events_after(done)

@@ -129,6 +129,7 @@ def run(
     from hftransfer import stages
     from hftransfer.frozen_backbone import on_features
     from hftransfer.job import Clock, prepare
+    from hftransfer.probe import probe
     from hftransfer.training.compute import make_accelerator
 
     plan = resolve(recipe)
@@ -149,6 +150,7 @@ def run(
     with clock("checkpoint", "loading the checkpoint, encoding the rows"):
         job = prepare(recipe, splits, compute)
         clock.note(job.findings)
+    probe(job, run_dir, clock)
     job = on_features(job, clock)
     with clock("train", "training"):
         trained = stages.train(job, run_dir, clock)

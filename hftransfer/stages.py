@@ -51,10 +51,12 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     done = _restore(job, raw, best, run_dir)
     model, optimizer = compute.prepare(job.module, raw)
     loader = _loader(job, model)
-    _begin(job, run_dir, done)
+    begin(job, run_dir, done)
     sizes = job.parameters
-    begin = Begin(job.steps, training.epochs, done, len(loader.examples), sizes["total"], sizes["trained"])
-    _happened(begin, run_dir, clock)
+    beginning = Begin(
+        job.steps, training.epochs, done, len(loader.examples), sizes["total"], sizes["trained"]
+    )
+    _happened(beginning, run_dir, clock)
     last = done
     steps = fit(
         model,
@@ -234,7 +236,8 @@ def _due(step: Step, every: int | None, total: int) -> bool:
     return step.epoch_end or step.step == total or (every is not None and step.step % every == 0)
 
 
-def _begin(job: Job, run_dir: RunDirectory, done: int) -> None:
+def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
+    """Write down what was asked for, made with and made from. done: steps that a resumed run has behind it."""
     run_dir.begin(
         recipe=dump_recipe(job.recipe),
         environment=describe_machine(job.compute),

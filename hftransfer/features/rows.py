@@ -78,7 +78,7 @@ def extract(
     about: str,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> tuple[NDArray[np.float32], int, tuple[str, ...]]:
-    """(features (N, ...) of every example, how many had to be computed, sentences that a user must know).
+    """(features (N, ...) of every example, how many of them were kept from before, sentences that a user must know).
 
     model: whose backbone is asked, on `compute`'s device. Rows are looked for by their content, so that any that were
     seen before, in whatever company, are not computed again. Every process computes its share of the rest.
@@ -88,12 +88,13 @@ def extract(
     keys = row_keys(examples)
     compute.wait_for_everyone()  # so that all find the same
     features, found, damaged = store.read(keys)
+    kept = int(found.sum())
     # A row that stands there twice is computed once.
     firsts = np.unique(keys, axis=0, return_index=True)[1]
     missing = np.intersect1d(np.flatnonzero(~found), firsts)
     if not len(missing):
         assert features is not None
-        return features, 0, damaged
+        return features, kept, damaged
     compute.wait_for_everyone()  # none may write before all have looked
     if compute.is_main_process:
         kind = type(model._modules[model.base_model_prefix]).__name__
@@ -117,7 +118,7 @@ def extract(
     features, found, _ = store.read(keys)
     assert features is not None
     assert found.all()
-    return features, len(missing), damaged
+    return features, kept, damaged
 
 
 def _keep(store: FeatureStore, keys: NDArray[np.uint8], held: list[Any]) -> None:

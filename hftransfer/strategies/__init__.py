@@ -12,9 +12,11 @@ from hftransfer.strategies.ia3 import IA3
 from hftransfer.strategies.layer_decay import LayerDecay
 from hftransfer.strategies.lora import LoRA
 from hftransfer.strategies.partial import Partial
+from hftransfer.strategies.probe_then_full import ProbeThenFull
 
 STRATEGIES.add("full", Full)
 STRATEGIES.add("frozen", Frozen)
+STRATEGIES.add("probe-then-full", ProbeThenFull)
 STRATEGIES.add("partial", Partial)
 STRATEGIES.add("gradual", Gradual)
 STRATEGIES.add("layer-decay", LayerDecay)
@@ -32,5 +34,6 @@ __all__ = [
     "LayerDecay",
     "LoRA",
     "Partial",
+    "ProbeThenFull",
     "Strategy",
 ]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -21,6 +22,15 @@ from hftransfer.strategies import structure
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Probe:
+    """A training before the training. strategy: what moves in it. epochs, rate: how long, and how fast at most."""
+
+    strategy: Strategy
+    epochs: int
+    rate: float
 
 
 class Strategy(Part):
@@ -54,6 +64,11 @@ class Strategy(Part):
         }
         structure.initialize(model, names)
         return names
+
+    @property
+    def probe(self) -> Probe | None:
+        """What is trained first, where that is not what is trained then."""
+        return None
 
     @abstractmethod
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:

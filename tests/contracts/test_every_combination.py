@@ -23,6 +23,7 @@ from hftransfer.runner import load_run, run
 
 NOTHING_TO_TRAIN = {("bitfit", family) for family in ("modernbert", "modernbert-mlm", "t5")}
 """They have no biases."""
+PROBE = ("probe-then-full", "frozen")  # what it begins with
 EPOCHS = 5
 REPRESENTATIVE = ("bert", "roberta", "deberta-v2", "modernbert")
 BASIC = ("full", "frozen", "lora")
@@ -32,7 +33,8 @@ COMBINATIONS = [
     for task in TASKS.names()
     for family in toy(task).FAMILIES
     for strategy in STRATEGIES.names()
-    if strategy not in getattr(toy(task), "WITHOUT", ()) and (strategy, family) not in NOTHING_TO_TRAIN
+    if strategy.replace(*PROBE) not in getattr(toy(task), "WITHOUT", ())
+    and (strategy, family) not in NOTHING_TO_TRAIN
 ]
 
 

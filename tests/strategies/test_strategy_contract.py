@@ -91,6 +91,7 @@ def should_move(strategy: Strategy, name: str, prefix: str, family: str) -> bool
     return {
         "full": True,
         "layer-decay": True,
+        "probe-then-full": True,  # in the second of its trainings
         "gradual": True,  # in the end
         "frozen": not inside,
         "partial": not inside or last,
@@ -101,10 +102,10 @@ def should_move(strategy: Strategy, name: str, prefix: str, family: str) -> bool
 
 
 def test_all_strategies_and_families_are_here() -> None:
-    names = "bitfit frozen full gradual ia3 layer-decay lora partial"
+    names = "bitfit frozen full gradual ia3 layer-decay lora partial probe-then-full"
     assert STRATEGIES.names() == tuple(names.split())
     assert len(FAMILIES) == len(LAST) == 13
-    assert len(CASES) == 10
+    assert len(CASES) == 11
 
 
 def test_an_architecture_without_biases(tiny_checkpoint: Callable[..., Path]) -> None:
