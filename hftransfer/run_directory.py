@@ -4,6 +4,7 @@
     metrics.jsonl                                one line an event
     checkpoints/last/  checkpoints/best/         to resume from; the weights that are kept
     model/                                       the artefact, a plain transformers model
+    grid.json                                    of many heads that were trained at once, what each was worth
     probe/                                       what a training of the head alone, before the training, left
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
@@ -213,6 +214,11 @@ class RunDirectory:
                 )
         tensors = {Path(name).stem: load_file(folder / name) for name in manifest["sha256"]}
         return tensors, manifest["facts"]
+
+    def save_grid(self, grid: Mapping[str, Any]) -> None:
+        """Write down what every head of a grid was worth."""
+        if self.writes:
+            write_json(self.path / "grid.json", grid)
 
     def save_folder(self, final: Path, write: Callable[[Path], bool]) -> bool:
         """Let `write` fill a folder beside `final`, then rename it there; nothing is left where it returns False."""

@@ -128,6 +128,7 @@ def run(
     # These import torch: only once the recipe is known to be right.
     from hftransfer import stages
     from hftransfer.frozen_backbone import on_features
+    from hftransfer.grid import train_grid
     from hftransfer.job import Clock, prepare
     from hftransfer.probe import probe
     from hftransfer.training.compute import make_accelerator
@@ -153,7 +154,8 @@ def run(
     probe(job, run_dir, clock)
     job = on_features(job, clock)
     with clock("train", "training"):
-        trained = stages.train(job, run_dir, clock)
+        train = stages.train if job.strategy.heads is None else train_grid
+        trained = train(job, run_dir, clock)
     with clock("score", "scoring the best weights"):
         scores = stages.score(job, trained)
     with clock("save", "saving, and loading what was saved in a fresh process"):

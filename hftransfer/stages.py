@@ -19,7 +19,7 @@ from hftransfer.proof import ROWS, Artefact, prove
 from hftransfer.recipe import dump_recipe
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.base import Loss, Predictions
 from hftransfer.training.compute import describe_machine, peak_memory
 from hftransfer.training.evaluation import Best, Outputs, run_model, score_predictions
 from hftransfer.training.events import Begin, Evaluation, Event, Step
@@ -50,13 +50,13 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     best = Best(training.best_metric or "loss", training.patience)
     done = _restore(job, raw, best, run_dir)
     model, optimizer = compute.prepare(job.module, raw)
-    loader = _loader(job, model)
+    loader = make_loader(job, model, job.loss)
     begin(job, run_dir, done)
     sizes = job.parameters
     beginning = Begin(
         job.steps, training.epochs, done, len(loader.examples), sizes["total"], sizes["trained"]
     )
-    _happened(beginning, run_dir, clock)
+    happened(beginning, run_dir, clock)
     last = done
     steps = fit(
         model,
@@ -71,11 +71,11 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     )
     for step in steps if not best.out_of_patience else ():
         last = step.step
-        _happened(step, run_dir, clock)
+        happened(step, run_dir, clock)
         if _due(step, training.evaluate_every, job.steps):
             metrics = evaluate(job, "validation", rows=loader.micro_batch_size)[1]
             improved = best.better(metrics, step.step)
-            _happened(Evaluation(step.step, step.epoch, metrics, improved), run_dir, clock)
+            happened(Evaluation(step.step, step.epoch, metrics, improved), run_dir, clock)
             if improved:
                 run_dir.save_checkpoint(
                     "best", {"model": take_tensors(job.model, names)}, {"step": step.step}
@@ -227,7 +227,8 @@ def _provenance(job: Job) -> dict[str, Any]:
     return known if job.checkpoint.made_by is None else {**known, "from": dict(job.checkpoint.made_by)}
 
 
-def _happened(event: Event, run_dir: RunDirectory, clock: Clock) -> None:
+def happened(event: Event, run_dir: RunDirectory, clock: Clock) -> None:
+    """Write an event down, and tell it."""
     run_dir.record(event)
     clock.tell(event)
 
@@ -251,13 +252,14 @@ def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
     )
 
 
-def _loader(job: Job, model: nn.Module) -> TrainLoader:
+def make_loader(job: Job, model: nn.Module, loss: Loss) -> TrainLoader:
+    """The training rows for `model`, in micro-batches that fit its device."""
     training, compute = job.recipe.training, job.compute
     size = micro_batch_size(
         model,
         job.examples["train"],
         job.collate,
-        job.loss,
+        loss,
         training=training,
         compute=compute,
         train_mode=job.strategy.train_mode,

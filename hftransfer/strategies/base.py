@@ -11,17 +11,21 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
 from hftransfer.errors import InputError
-from hftransfer.registry import Part
+from hftransfer.registry import Options, Part
 from hftransfer.strategies import structure
 
 if TYPE_CHECKING:
     from torch import nn
     from transformers import PreTrainedModel
+
+
+Rate = Annotated[float, Field(gt=0)]
+Decay = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,20 @@ class Probe:
     strategy: Strategy
     epochs: int
     rate: float
+
+
+class Grid(Options):
+    """Heads to train at once, one for every combination: the best on validation is kept."""
+
+    learning_rates: tuple[Rate, ...] = Field(
+        (1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1, 2e-1),
+        min_length=1,
+        description="peak rates, in place of training.learning_rate",
+    )
+    weight_decays: tuple[Decay, ...] = Field(
+        (0.0, 0.01), min_length=1, description="in place of the optimizer's"
+    )
+    seeds: int = Field(1, gt=0, description="heads for each of these, drawn differently")
 
 
 class Strategy(Part):
@@ -64,6 +82,11 @@ class Strategy(Part):
         }
         structure.initialize(model, names)
         return names
+
+    @property
+    def heads(self) -> Grid | None:
+        """The heads that are to be trained at once, where that is asked for."""
+        return None
 
     @property
     def probe(self) -> Probe | None:

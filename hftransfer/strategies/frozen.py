@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 from pydantic import Field
 
 from hftransfer.strategies import structure
-from hftransfer.strategies.base import Strategy, exactly, head_and_fresh
+from hftransfer.strategies.base import Grid, Strategy, exactly, head_and_fresh
 
 if TYPE_CHECKING:
     from torch import nn
@@ -26,6 +26,16 @@ class Frozen(Strategy):
         False,
         description="dropout in the head while it trains, as the checkpoint's config has it; a linear probe has none",
     )
+
+    grid: Grid | None = Field(
+        None,
+        description="train many heads at once, on what the backbone said of every row, and keep the best on "
+        "validation: `grid: {}` tries sixteen",
+    )
+
+    @property
+    def heads(self) -> Grid | None:
+        return self.grid
 
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:
         return exactly(head_and_fresh(model, fresh))

@@ -37,10 +37,14 @@ def parameter_groups(
 def make_optimizer(
     model: nn.Module, rates: Mapping[str, float], training: TrainingSection
 ) -> torch.optim.Optimizer:
-    """The optimizer that the recipe names; fused kernels where torch has them."""
+    """The optimizer that the recipe names; rates and weight decay as `parameter_groups` says."""
+    return optimizer_of(parameter_groups(model, rates, training.optimizer.weight_decay), training)
+
+
+def optimizer_of(groups: list[dict[str, Any]], training: TrainingSection) -> torch.optim.Optimizer:
+    """The optimizer that the recipe names, of such groups; fused kernels where torch has them."""
     choice = training.optimizer
     rate = training.learning_rate or 0.0
-    groups = parameter_groups(model, rates, choice.weight_decay)
     match choice:
         case AdamW():
             return torch.optim.AdamW(groups, lr=rate, betas=choice.betas, eps=choice.epsilon, fused=True)

@@ -1,0 +1,211 @@
+"""The training of many heads at once on what a frozen backbone said, the best of which becomes the model's."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import product
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from hftransfer.errors import InputError
+from hftransfer.features.heads import Heads, SumOverHeads
+from hftransfer.job import Clock, Job
+from hftransfer.run_directory import RunDirectory
+from hftransfer.stages import EVALUATION_FACTOR, Trained, begin, happened, make_loader
+from hftransfer.strategies import structure
+from hftransfer.tasks.base import LABELS, forward
+from hftransfer.training.compute import seed_everything
+from hftransfer.training.evaluation import Best, run_model, score_predictions
+from hftransfer.training.events import Begin, Evaluation
+from hftransfer.training.loop import fit
+from hftransfer.training.optimizer import optimizer_of
+
+
+@dataclass
+class Entry:
+    """One of the heads. value: its best score on validation so far, after how many steps."""
+
+    learning_rate: float
+    weight_decay: float
+    seed: int
+    value: float | None = None
+    step: int = 0
+
+
+def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
+    """Train a head for every setting of the strategy's grid, each as a run of its own would; leaves the best in place.
+
+    The best is chosen by the recipe's metric on validation, over all heads and evaluations. A run that is resumed
+    trains them anew: on features that takes seconds. Raises InputError where there is no head to train many of.
+    """
+    if job.head is None:
+        raise InputError(
+            "a grid of heads needs what the backbone says of every row, once, and here it has to run anew",
+            hint="leave strategy.grid out",
+            key="strategy.grid",
+        )
+    grid, training, compute = job.strategy.heads, job.recipe.training, job.compute
+    assert grid is not None
+    entries = [Entry(*one) for one in product(grid.learning_rates, grid.weight_decays, range(grid.seeds))]
+    drawn = _drawn(job, grid.seeds)
+    heads = Heads(job.head, [drawn[entry.seed] for entry in entries])
+    peak = max(grid.learning_rates)
+    training = training.model_copy(update={"learning_rate": peak, "clip_norm": None})
+    raw = optimizer_of(_groups(heads, entries, peak), training)
+    bound = job.recipe.training.clip_norm
+    if bound is not None:
+        raw.register_step_pre_hook(lambda *_: _clip_each(heads, bound))
+    model, optimizer = compute.prepare(heads, raw)
+    loss = SumOverHeads(job.loss)
+    loader = make_loader(job, model, loss)
+    begin(job, run_dir)
+    sizes = job.parameters
+    happened(
+        Begin(
+            job.steps,
+            training.epochs,
+            0,
+            len(loader.examples),
+            sizes["total"],
+            sizes["trained"] * len(entries),
+        ),
+        run_dir,
+        clock,
+    )
+    best = Best(training.best_metric or "loss", training.patience)
+    kept: tuple[int, dict[str, Tensor]] | None = None
+    last = 0
+    for step in fit(
+        model, loader, loss, optimizer, training=training, compute=compute, train_mode=job.strategy.train_mode
+    ):
+        last = step.step
+        happened(replace(step, loss=step.loss / len(entries)), run_dir, clock)
+        every = training.evaluate_every
+        if not (step.epoch_end or step.step == job.steps or (every and step.step % every == 0)):
+            continue
+        values = _values(job, heads, best.metric, loader.micro_batch_size)
+        first = _take_in(entries, values, best.metric, step.step)
+        improved = best.better({best.metric: values[first]}, step.step)
+        happened(Evaluation(step.step, step.epoch, {best.metric: values[first]}, improved), run_dir, clock)
+        if improved:
+            kept = first, {name: value.detach().clone() for name, value in heads.state(first).items()}
+        if best.out_of_patience:
+            break
+    number, state = kept if kept is not None else (0, heads.state(0))
+    _put(job, state)
+    run_dir.save_grid({"metric": best.metric, "best": number, "heads": [asdict(entry) for entry in entries]})
+    clock.note(_told(entries, number, best.metric))
+    return Trained(last, best, loader.micro_batch_size)
+
+
+def _drawn(job: Job, seeds: int) -> list[dict[str, Tensor]]:
+    """The head's parameters as every seed draws them; seed 0 as the run itself has."""
+    assert job.head is not None
+    head = job.head
+    names = {id(parameter): name for name, parameter in head.named_parameters() if parameter.requires_grad}
+
+    def taken() -> dict[str, Tensor]:
+        return {names[id(p)]: p.detach().clone() for p in head.parameters() if id(p) in names}
+
+    states = [taken()]
+    fresh = [name for name in structure.head_parameters(job.model) if name in job.checkpoint.fresh]
+    for seed in range(1, seeds):
+        seed_everything(job.recipe.training.seed, seed)
+        structure.initialize(job.model, fresh)
+        job.task.begin(job.model, job.checkpoint.fresh, job.splits.train, job.splits.labels)
+        states.append(taken())
+    _put(job, states[0])
+    return states
+
+
+def _put(job: Job, state: Mapping[str, Tensor]) -> None:
+    assert job.head is not None
+    with torch.no_grad():
+        for name, value in state.items():
+            job.head.get_parameter(name).copy_(value)
+
+
+def _groups(heads: Heads, entries: Sequence[Entry], peak: float) -> list[dict[str, Any]]:
+    """Of every head its own rate and decay; as `parameter_groups`, biases and norms are not decayed."""
+    groups = []
+    for entry, copy in zip(entries, heads.copies, strict=True):
+        for decayed in (True, False):
+            chosen = [parameter for parameter in copy.parameters() if (parameter.ndim > 1) == decayed]
+            groups.append(
+                {
+                    "params": chosen,
+                    "multiplier": entry.learning_rate / peak,
+                    "weight_decay": entry.weight_decay if decayed else 0.0,
+                }
+            )
+    return [group for group in groups if group["params"]]
+
+
+def _clip_each(heads: Heads, bound: float) -> None:
+    for copy in heads.copies:
+        torch.nn.utils.clip_grad_norm_(copy.parameters(), bound)
+
+
+def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:
+    """The metric of every head on the validation rows; None where it is not defined."""
+    examples, table = job.examples["validation"], job.rows("validation")
+    outputs = run_model(
+        heads,
+        examples,
+        job.collate,
+        job.compute,
+        batch_size=EVALUATION_FACTOR * rows,
+        run=forward,
+        keep=lambda output, batch: list(output.logits.float().cpu().numpy().swapaxes(0, 1)),
+    )
+    logits = np.stack(outputs.arrays)  # (N, G, C)
+    return [_value(job, logits[:, number], metric, examples, table) for number in range(len(heads.copies))]
+
+
+def _value(job: Job, logits: NDArray[np.float32], metric: str, examples: Any, table: Any) -> Any:
+    if metric == "loss":
+        batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
+        output = SimpleNamespace(logits=torch.from_numpy(np.ascontiguousarray(logits)))
+        return float(job.loss.sum(output, batch) / job.loss.weight({LABELS: batch[LABELS]}))
+    job.pretrained.remember(job.task.tune(list(logits), examples, table, job.pretrained))
+    said = job.task.decode(list(logits), examples, table, job.pretrained)
+    return score_predictions(
+        [metric], said, job.task.references(table, job.splits.labels), job.splits.labels
+    )[metric]
+
+
+def _take_in(entries: Sequence[Entry], values: Sequence[Any], metric: str, step: int) -> int:
+    """Note every head's value; which head has the best of these (the first of equals)."""
+    ranking = Best(metric, None)
+    first = 0
+    for number, (entry, value) in enumerate(zip(entries, values, strict=True)):
+        if ranking.better({metric: value}, step):
+            first = number
+        own = Best(metric, None, entry.value, entry.step)
+        if own.better({metric: value}, step):
+            entry.value, entry.step = own.value, own.step
+    return first
+
+
+def _told(entries: Sequence[Entry], number: int, metric: str) -> list[str]:
+    chosen = entries[number]
+    values = [entry.value for entry in entries if entry.value is not None]
+    if not values or chosen.value is None:
+        return []
+    spread = f"the median is {statistics.median(values):.4f}, from {min(values):.4f} to {max(values):.4f}"
+    told = [
+        f"the best head: learning_rate {chosen.learning_rate:g}, weight_decay {chosen.weight_decay:g}, seed "
+        f"{chosen.seed}: {metric} {chosen.value:.4f} on validation; of all {len(entries)} {spread}"
+    ]
+    rates = sorted({entry.learning_rate for entry in entries})
+    for end, which, better in ((rates[0], "lowest", "lower"), (rates[-1], "highest", "higher")):
+        if len(rates) > 1 and chosen.learning_rate == end:
+            told.append(f"that is the {which} learning rate of the grid: a {better} one may be better still")
+    return told

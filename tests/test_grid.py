@@ -1,0 +1,167 @@
+"""Many heads at once: each is what a run of its own gives, and the best becomes the model's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from pydantic import ValidationError
+from safetensors.torch import load_file
+from toy import toy_recipe, write_images, write_texts
+
+from hftransfer.errors import InputError
+from hftransfer.runner import run
+from hftransfer.strategies import Frozen
+from hftransfer.training.events import Event, Note
+
+Tiny = Callable[..., Path]
+RATES, DECAYS = (5e-3, 5e-2), (0.0, 0.1)
+GRID = {"learning_rates": RATES, "weight_decays": DECAYS}
+TASKS: dict[str, dict[str, Any]] = {
+    "plain": {},
+    "focal": {"focal": 2.0, "class_weights": "balanced"},
+    "smooth": {"label_smoothing": 0.1, "logit_adjustment": 1.0},
+}
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return write_texts(tmp_path / "data")
+
+
+def written(run_dir: Path) -> dict[str, Any]:
+    made: dict[str, Any] = json.loads((run_dir / "grid.json").read_text())
+    return made
+
+
+def weights(run_dir: Path) -> dict[str, torch.Tensor]:
+    return load_file(run_dir / "model" / "model.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("family", "task"), [("bert", "plain"), ("roberta", "plain"), ("bert", "focal"), ("bert", "smooth")]
+)
+def test_every_head_is_what_a_run_of_its_own_gives(
+    family: str, task: str, data: Path, tiny_checkpoint: Tiny, tmp_path: Path
+) -> None:
+    """Rates, decays, the bound on its own gradient (which is small enough to bind) and the loss are all its own."""
+    base: dict[str, Any] = {"epochs": 3, "clip_norm": 0.05, "best_metric": "loss"}
+    asked = {"name": "text-classification", **TASKS[task]}
+    checkpoint = tiny_checkpoint(family)
+    many = run(
+        toy_recipe(checkpoint, data, task=asked, strategy={"name": "frozen", "grid": GRID}, **base),
+        output=tmp_path / "grid",
+    )
+    told = written(many.run_dir)
+    assert [(one["learning_rate"], one["weight_decay"]) for one in told["heads"]] == [
+        (r, d) for r in RATES for d in DECAYS
+    ]
+    values = []
+    for number, one in enumerate(told["heads"]):
+        alone = run(
+            toy_recipe(
+                checkpoint,
+                data,
+                task=asked,
+                strategy="frozen",
+                **{
+                    **base,
+                    "learning_rate": one["learning_rate"],
+                    "optimizer": {"name": "adamw", "weight_decay": one["weight_decay"]},
+                },
+            ),
+            output=tmp_path / str(number),
+        )
+        assert one["value"] == pytest.approx(alone.metrics["validation"]["loss"], abs=1e-5)
+        values.append(one["value"])
+        if number == told["best"]:
+            mine, theirs = weights(many.run_dir), weights(alone.run_dir)
+            assert max((mine[name] - theirs[name]).abs().max() for name in mine) < 1e-5
+            assert many.metrics["validation"] == pytest.approx(alone.metrics["validation"], abs=1e-5)
+    assert len({round(value, 6) for value in values}) == len(values)  # they are not all one
+    assert told["best"] == values.index(min(values))
+
+
+def test_seeds_draw_other_heads_and_the_first_is_the_run_s_own(
+    data: Path, tiny_checkpoint: Tiny, tmp_path: Path
+) -> None:
+    strategy = {"name": "frozen", "grid": {"learning_rates": [1e-2], "weight_decays": [0.0], "seeds": 3}}
+    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, epochs=2, best_metric="loss")
+    told = written(run(recipe, output=tmp_path / "grid").run_dir)
+    values = [one["value"] for one in told["heads"]]
+    assert [one["seed"] for one in told["heads"]] == [0, 1, 2]
+    assert len(set(values)) == 3
+    optimizer = {"name": "adamw", "weight_decay": 0.0}
+    alone = toy_recipe(
+        tiny_checkpoint("bert"),
+        data,
+        strategy="frozen",
+        epochs=2,
+        best_metric="loss",
+        learning_rate=1e-2,
+        optimizer=optimizer,
+    )
+    assert run(alone, output=tmp_path / "alone").metrics["validation"]["loss"] == pytest.approx(
+        values[0], abs=1e-5
+    )
+
+
+@pytest.mark.parametrize("kind", ["multi_label_classification", "regression"])
+def test_other_kinds_of_problem(kind: str, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    rows = [
+        {
+            "text": f"the {'cat' if n % 2 else 'dog'} saw a {'red' if n % 3 else 'blue'} cow",
+            "label": float(n % 2) * 3 + n % 3,
+        }
+        for n in range(48)
+    ]
+    if kind.startswith("multi"):
+        rows = [{**row, "label": [w for w in ("cat", "red") if w in str(row["text"])]} for row in rows]
+    task = {"name": "text-classification", "problem_type": kind}
+    recipe = toy_recipe(
+        tiny_checkpoint("bert"), rows, task=task, strategy={"name": "frozen", "grid": GRID}, epochs=2
+    )
+    result = run(recipe, output=tmp_path / "run")
+    told = written(result.run_dir)
+    best = told["heads"][told["best"]]
+    assert result.metrics["validation"][told["metric"]] == pytest.approx(best["value"], abs=1e-5)
+
+
+def test_what_is_said(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    said: list[Event] = []
+    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy={"name": "frozen", "grid": {}}, epochs=2)
+    result = run(recipe, output=tmp_path / "run", watch=said.append)
+    notes = [event.message for event in said if isinstance(event, Note)]
+    assert (
+        sum(
+            note.startswith("the best head: learning_rate") and "of all 16 the median is" in note
+            for note in notes
+        )
+        == 1
+    )
+    told = written(result.run_dir)
+    rate = told["heads"][told["best"]]["learning_rate"]
+    assert any("learning rate of the grid" in note for note in notes) == (rate in (1e-3, 2e-1))
+
+
+def test_a_backbone_that_runs_anew_has_no_grid(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    data = write_images(tmp_path / "data")
+    recipe = toy_recipe(
+        tiny_checkpoint("dinov2"), data, task="image-classification", strategy={"name": "frozen", "grid": {}}
+    )
+    with pytest.raises(InputError, match="here it has to run anew") as caught:
+        run(recipe, output=tmp_path / "run")
+    assert caught.value.key == "strategy.grid"
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "grid", [{"learning_rates": []}, {"learning_rates": [0.0]}, {"weight_decays": [-1.0]}, {"seeds": 0}]
+)
+def test_settings_that_cannot_be(grid: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        Frozen(grid=grid)
