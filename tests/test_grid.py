@@ -10,8 +10,7 @@ from typing import Any
 import pytest
 import torch
 from pydantic import ValidationError
-from safetensors.torch import load_file
-from toy import toy_recipe, write_images, write_texts
+from toy import toy_recipe, trained, write_images, write_texts
 
 from hftransfer.errors import InputError
 from hftransfer.runner import run
@@ -38,50 +37,37 @@ def written(run_dir: Path) -> dict[str, Any]:
     return made
 
 
-def weights(run_dir: Path) -> dict[str, torch.Tensor]:
-    return load_file(run_dir / "model" / "model.safetensors")
+def head_of(job: Any) -> dict[str, torch.Tensor]:
+    return {name: value.detach().clone() for name, value in job.head.named_parameters()}
 
 
 @pytest.mark.parametrize(
     ("family", "task"), [("bert", "plain"), ("roberta", "plain"), ("bert", "focal"), ("bert", "smooth")]
 )
-def test_every_head_is_what_a_run_of_its_own_gives(
+def test_every_head_is_what_a_training_of_its_own_gives(
     family: str, task: str, data: Path, tiny_checkpoint: Tiny, tmp_path: Path
 ) -> None:
     """Rates, decays, the bound on its own gradient (which is small enough to bind) and the loss are all its own."""
     base: dict[str, Any] = {"epochs": 3, "clip_norm": 0.05, "best_metric": "loss"}
     asked = {"name": "text-classification", **TASKS[task]}
     checkpoint = tiny_checkpoint(family)
-    many = run(
-        toy_recipe(checkpoint, data, task=asked, strategy={"name": "frozen", "grid": GRID}, **base),
-        output=tmp_path / "grid",
-    )
-    told = written(many.run_dir)
-    assert [(one["learning_rate"], one["weight_decay"]) for one in told["heads"]] == [
+    recipe = toy_recipe(checkpoint, data, task=asked, strategy={"name": "frozen", "grid": GRID}, **base)
+    many, _ = trained(recipe, tmp_path / "grid")
+    told = written(tmp_path / "grid")
+    heads = told["heads"]
+    assert [(one["learning_rate"], one["weight_decay"]) for one in heads] == [
         (r, d) for r in RATES for d in DECAYS
     ]
-    values = []
-    for number, one in enumerate(told["heads"]):
-        alone = run(
-            toy_recipe(
-                checkpoint,
-                data,
-                task=asked,
-                strategy="frozen",
-                **{
-                    **base,
-                    "learning_rate": one["learning_rate"],
-                    "optimizer": {"name": "adamw", "weight_decay": one["weight_decay"]},
-                },
-            ),
-            output=tmp_path / str(number),
-        )
-        assert one["value"] == pytest.approx(alone.metrics["validation"]["loss"], abs=1e-5)
-        values.append(one["value"])
+    for number, one in enumerate(heads):
+        own = {**base, "learning_rate": one["learning_rate"]}
+        own["optimizer"] = {"name": "adamw", "weight_decay": one["weight_decay"]}
+        recipe = toy_recipe(checkpoint, data, task=asked, strategy="frozen", **own)
+        alone, best = trained(recipe, tmp_path / str(number))
+        assert (one["value"], one["step"]) == (pytest.approx(best.best.value, abs=1e-5), best.best.step)
         if number == told["best"]:
-            mine, theirs = weights(many.run_dir), weights(alone.run_dir)
+            mine, theirs = head_of(many), head_of(alone)
             assert max((mine[name] - theirs[name]).abs().max() for name in mine) < 1e-5
-            assert many.metrics["validation"] == pytest.approx(alone.metrics["validation"], abs=1e-5)
+    values = [one["value"] for one in heads]
     assert len({round(value, 6) for value in values}) == len(values)  # they are not all one
     assert told["best"] == values.index(min(values))
 
@@ -90,24 +76,17 @@ def test_seeds_draw_other_heads_and_the_first_is_the_run_s_own(
     data: Path, tiny_checkpoint: Tiny, tmp_path: Path
 ) -> None:
     strategy = {"name": "frozen", "grid": {"learning_rates": [1e-2], "weight_decays": [0.0], "seeds": 3}}
-    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, epochs=2, best_metric="loss")
-    told = written(run(recipe, output=tmp_path / "grid").run_dir)
-    values = [one["value"] for one in told["heads"]]
-    assert [one["seed"] for one in told["heads"]] == [0, 1, 2]
+    base: dict[str, Any] = {"epochs": 2, "best_metric": "loss"}
+    trained(toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, **base), tmp_path / "grid")
+    heads = written(tmp_path / "grid")["heads"]
+    values = [one["value"] for one in heads]
+    assert [one["seed"] for one in heads] == [0, 1, 2]
     assert len(set(values)) == 3
-    optimizer = {"name": "adamw", "weight_decay": 0.0}
-    alone = toy_recipe(
-        tiny_checkpoint("bert"),
-        data,
-        strategy="frozen",
-        epochs=2,
-        best_metric="loss",
-        learning_rate=1e-2,
-        optimizer=optimizer,
+    own = {**base, "learning_rate": 1e-2, "optimizer": {"name": "adamw", "weight_decay": 0.0}}
+    _, alone = trained(
+        toy_recipe(tiny_checkpoint("bert"), data, strategy="frozen", **own), tmp_path / "alone"
     )
-    assert run(alone, output=tmp_path / "alone").metrics["validation"]["loss"] == pytest.approx(
-        values[0], abs=1e-5
-    )
+    assert alone.best.value == pytest.approx(values[0], abs=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["multi_label_classification", "regression"])

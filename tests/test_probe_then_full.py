@@ -11,7 +11,7 @@ import pytest
 import torch
 from cli_runner import hftransfer
 from safetensors.torch import load_file
-from toy import toy_recipe, write_texts
+from toy import toy_recipe, trained, write_texts
 
 from hftransfer.job import Clock, prepare
 from hftransfer.probe import probe
@@ -81,7 +81,7 @@ def test_resumed_it_is_the_same(
     training: int, step: int, data: Path, tiny_checkpoint: Tiny, tmp_path: Path
 ) -> None:
     recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=LPFT, checkpoint_every=3)
-    whole = run(recipe, output=tmp_path / "whole")
+    whole, _ = trained(recipe, tmp_path / "whole")
     begun = 0
 
     def stop(event: Event) -> None:
@@ -91,14 +91,13 @@ def test_resumed_it_is_the_same(
             raise StopError
 
     with pytest.raises(StopError):
-        run(recipe, output=tmp_path / "cut", watch=stop)
+        trained(recipe, tmp_path / "cut", watch=stop)
     again: list[Event] = []
-    resumed = run(recipe, output=tmp_path / "cut", resume=True, watch=again.append)
-    first, second = weights(whole.run_dir), weights(resumed.run_dir)
+    resumed, _ = trained(recipe, tmp_path / "cut", resume=True, watch=again.append)
+    first, second = whole.model.state_dict(), resumed.model.state_dict()
     assert all(torch.equal(first[name], second[name]) for name in first)
     # Once the second has left a checkpoint, the first is not gone through again.
-    trainings = sum(isinstance(event, Begin) for event in again)
-    assert trainings == (1 if (training, step) == (2, 9) else 2)
+    assert sum(isinstance(event, Begin) for event in again) == (1 if (training, step) == (2, 9) else 2)
 
 
 def test_on_two_processes(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:

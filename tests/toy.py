@@ -76,6 +76,30 @@ def train_only(recipe: Recipe, folder: Path, watch: Any = lambda event: None) ->
     return kept_weights(folder, "last")
 
 
+def trained(
+    recipe: Recipe, folder: Path, *, resume: bool = False, watch: Any = lambda event: None
+) -> tuple[Any, Any]:
+    """(the job with the best weights in place, `Trained`) of a run up to the end of its training: nothing is saved as a
+    model or proven, which takes seconds."""
+    from hftransfer import stages
+    from hftransfer.frozen_backbone import on_features
+    from hftransfer.grid import train_grid
+    from hftransfer.job import Clock, prepare
+    from hftransfer.probe import probe
+    from hftransfer.recipe import dump_recipe
+    from hftransfer.run_directory import RunDirectory
+    from hftransfer.runner import load_data, resolve
+    from hftransfer.training.compute import make_accelerator
+
+    run_dir = RunDirectory.open(folder, dump_recipe(recipe), resume=resume)
+    clock = Clock(watch)
+    job = prepare(recipe, load_data(resolve(recipe)), make_accelerator(recipe.training))
+    probe(job, run_dir, clock)
+    job = on_features(job, clock)
+    train = stages.train if job.strategy.heads is None else train_grid
+    return job, train(job, run_dir, clock)
+
+
 def kept_weights(folder: Path, kind: Any) -> dict[str, Any]:
     """The weights in a run's checkpoint "last" or "best"."""
     from hftransfer.run_directory import RunDirectory
