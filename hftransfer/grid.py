@@ -56,8 +56,8 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     entries = [Entry(*one) for one in product(grid.learning_rates, grid.weight_decays, range(grid.seeds))]
     drawn = _drawn(job, grid.seeds)
     heads = Heads(job.head, [drawn[entry.seed] for entry in entries])
-    peak = max(grid.learning_rates)
-    training = training.model_copy(update={"learning_rate": peak, "clip_norm": None})
+    peak = training.learning_rate or job.strategy.peak
+    training = training.model_copy(update={"clip_norm": None})
     raw = optimizer_of(_groups(heads, entries, peak), training)
     bound = job.recipe.training.clip_norm
     if bound is not None:

@@ -31,6 +31,7 @@ class Written:
     """The pieces of a recipe that can be read; None for those that cannot."""
 
     task: Any
+    strategy: Any
     training: TrainingSection | None
     data: DataSection | None
     source_key: str
@@ -48,7 +49,8 @@ def contradictions(
     """Every contradiction in `sections`, as written, beyond the problems that are `known` already."""
     wrong = {problem.key for problem in known}
     written = Written(
-        task=_task(_part_of(recipe, "task"), sections.get("task"), wrong),
+        task=_part(recipe, "task", sections, wrong),
+        strategy=_part(recipe, "strategy", sections, wrong),
         training=_readable(recipe, "training", sections, wrong),
         data=_readable(recipe, "data", sections, wrong),
         # {train: ..., test: ...} may stand directly under `data`.
@@ -83,15 +85,16 @@ def _readable(recipe: type[BaseModel], name: str, sections: Mapping[str, Any], w
         return None
 
 
-def _task(registry: Any, value: Any, wrong: Collection[str]) -> Any:
-    """The task, with those of its options that are right; None when it is not known which."""
-    part = part_class(registry, value)
+def _part(recipe: type[BaseModel], name: str, sections: Mapping[str, Any], wrong: Collection[str]) -> Any:
+    """The task or strategy, with those of its options that are right; None when it is not known which."""
+    value = sections.get(name)
+    part = part_class(_part_of(recipe, name), value)
     if part is None or isinstance(value, part):
         return part and value
     options = dict(value) if isinstance(value, Mapping) else {}
     try:
         return part.model_validate(
-            {key: item for key, item in options.items() if not _touched(f"task.{key}", wrong)}
+            {key: item for key, item in options.items() if not _touched(f"{name}.{key}", wrong)}
         )
     except ValidationError:
         return part()
@@ -178,6 +181,12 @@ def _training(training: TrainingSection, written: Written) -> Iterator[Problem]:
     if training.optimizer.name == "sgd" and training.optimizer.nesterov and not training.optimizer.momentum:
         yield Problem(
             "training.optimizer.nesterov", "nesterov needs a momentum above 0", "write momentum: 0.9"
+        )
+    heads = getattr(written.strategy, "heads", None)
+    if heads is not None and training.learning_rate not in (None, written.strategy.peak):
+        message = f"found {training.learning_rate:g}, but strategy.grid tries learning rates of its own"
+        yield Problem(
+            "training.learning_rate", message, "leave it out, or write strategy.grid.learning_rates"
         )
     yield from _best_metric(training.best_metric, written.computed)
 

@@ -280,7 +280,7 @@ class Recipe(Options):
         training = self.training.model_copy(
             update={
                 "best_metric": self.training.best_metric or checks.numbers_in(metrics)[0],
-                "learning_rate": self.training.learning_rate or strategy.default_learning_rate,
+                "learning_rate": self.training.learning_rate or strategy.peak,
             }
         )
         # The model is frozen for everyone else; this is still its construction.

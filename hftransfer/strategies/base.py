@@ -84,6 +84,11 @@ class Strategy(Part):
         return names
 
     @property
+    def peak(self) -> float:
+        """The peak learning rate of a recipe that gives none."""
+        return self.default_learning_rate
+
+    @property
     def heads(self) -> Grid | None:
         """The heads that are to be trained at once, where that is asked for."""
         return None

@@ -34,6 +34,10 @@ class Frozen(Strategy):
     )
 
     @property
+    def peak(self) -> float:
+        return self.default_learning_rate if self.grid is None else max(self.grid.learning_rates)
+
+    @property
     def heads(self) -> Grid | None:
         return self.grid
 

@@ -314,6 +314,13 @@ BROKEN: list[tuple[str, str, int | None, str, str | None]] = [
         "32 or less",
     ),
     (
+        f"{HEAD}strategy: {{name: frozen, grid: {{}}}}\ntraining: {{learning_rate: 1e-3}}\n",
+        "training.learning_rate",
+        5,
+        "tries learning rates of its own",
+        "strategy.grid.learning_rates",
+    ),
+    (
         f"{HEAD}training: {{optimizer: {{name: sgd, momentum: 0, nesterov: yes}}}}\n",
         "training.optimizer.nesterov",
         4,
