@@ -22,6 +22,7 @@ from hftransfer.tasks.base import (
     rows_of,
 )
 from hftransfer.tasks.label_predictions import Values, one_label, several_labels
+from hftransfer.tasks.last_layer import last_layer, start_at_log_odds, take_units
 from hftransfer.tasks.losses import BinaryCrossEntropy, ClassLossOptions, SquaredError
 from hftransfer.tasks.thresholds import best_threshold, sigmoid
 
@@ -155,22 +156,16 @@ class Classification(ClassLossOptions, Task):
         return {"mean": targets.mean(axis=0).tolist(), "spread": np.where(spread > 0, spread, 1.0).tolist()}
 
     def begin(self, model: nn.Module, fresh: Collection[str], rows: Any, labels: Sequence[str]) -> None:
-        """Of several labels most are rare. From zero, the biases would take thousands of steps down to their log-odds,
-        and until then the pooler's features are bent to do it, which costs them what they say (for the same reason
-        RetinaNet starts from a prior: Lin et al. 2017, arXiv:1708.02002, 4.1). So they start there.
+        """Of several labels most are rare, and a fresh head starts from how often each is there.
+
+        Balanced weights make up for rarity; with them it starts from zero, as any other head.
         """
         if self.problem_type != "multi_label_classification" or self.class_weights == "balanced":
-            return  # balanced, a label's weight makes up for its rarity
-        import numpy as np
-        import torch
-
-        layer = _last_layer(model, len(labels))
-        names = {id(parameter): name for name, parameter in model.named_parameters()}
-        if layer is None or names[id(layer.bias)] not in fresh:
             return
-        there = indicators(rows["label"], len(labels)).sum(axis=0) + 0.5
-        with torch.no_grad():
-            layer.bias.copy_(torch.as_tensor(np.log(there / (len(rows) + 1 - there))))
+        layer = last_layer(model, len(labels))
+        names = {id(parameter): name for name, parameter in model.named_parameters()}
+        if layer is not None and names[id(layer.bias)] in fresh:
+            start_at_log_odds(layer, indicators(rows["label"], len(labels)).sum(axis=0), len(rows))
 
     def make_loss(self, rows: Any, labels: Sequence[str], pretrained: Pretrained) -> Loss:
         import numpy as np
@@ -194,19 +189,14 @@ class Classification(ClassLossOptions, Task):
         whoever loads the model gets those."""
         if not isinstance(loss, SquaredError) or not pretrained.settings:
             return loss
-        import torch
-
-        layer = _last_layer(model, len(loss.mean))
+        layer = last_layer(model, len(loss.mean))
         if layer is None:
             raise CheckpointError(
                 f"{type(model).__name__} ends in no trained linear layer with a bias and {len(loss.mean)} outputs, "
                 "which has to learn the units of the numbers",
                 hint="choose an encoder such as BERT, or a strategy that trains the head",
             )
-        with torch.no_grad():
-            mean, spread = loss.mean.to(layer.weight), loss.spread.to(layer.weight)
-            layer.weight.mul_(spread[:, None])
-            layer.bias.mul_(spread).add_(mean)
+        take_units(layer, loss.mean, loss.spread)
         pretrained.remember({})
         return SquaredError(loss.mean, loss.spread, settled=True)
 
@@ -312,15 +302,3 @@ def pooled(outputs: Sequence[NDArray[Any]], examples: Examples, rows: int) -> ND
     sums = np.zeros((rows, logits.shape[1]))
     np.add.at(sums, rows_of(examples), logits)
     return sums / np.bincount(rows_of(examples), minlength=rows)[:, None]
-
-
-def _last_layer(model: nn.Module, targets: int) -> Any:
-    """The trained linear layer with a bias that gives the model's outputs; None where it ends in something else."""
-    from torch import nn
-
-    linear = [
-        module
-        for module in model.modules()
-        if isinstance(module, nn.Linear) and module.out_features == targets and module.weight.requires_grad
-    ]
-    return linear[-1] if linear and linear[-1].bias is not None else None

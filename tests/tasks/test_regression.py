@@ -14,6 +14,7 @@ import torch
 from tiny import FAMILIES, TEXT_FAMILIES, make_batch
 
 from hftransfer.checkpoint import load_checkpoint
+from hftransfer.errors import CheckpointError
 from hftransfer.recipe.schema import CheckpointSection
 from hftransfer.registry import STRATEGIES, TASKS
 from hftransfer.tasks.base import LABELS, Pretrained, forward
@@ -126,7 +127,9 @@ def test_a_head_that_cannot_take_a_mean_is_named() -> None:
     loss = SquaredError(torch.zeros(2), torch.ones(2))
     known = Pretrained(None, SimpleNamespace(hftransfer={"mean": [0, 0], "spread": [1, 1]}), None)
     for head in (torch.nn.Linear(4, 2, bias=False), torch.nn.Linear(4, 3)):
-        with pytest.raises(ValueError, match="Linear has no trained last layer with 2 outputs"):
+        with pytest.raises(
+            CheckpointError, match="Linear ends in no trained linear layer with a bias and 2 outputs"
+        ):
             TASK.settle(head, known, loss)
 
 
