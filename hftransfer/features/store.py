@@ -14,6 +14,7 @@ import json
 import os
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -95,20 +96,33 @@ class FeatureStore:
         return features, found, tuple(damaged)
 
     def write(self, keys: Keys, features: Features) -> None:
-        """Keep the features (N, ...) of N rows."""
+        """Keep the features (N, ...) of N rows. Raises InputError where the folder takes no more."""
         from safetensors.numpy import save
 
         if not len(keys):
             return
         content = save({"keys": keys, "features": features})
-        self.folder.mkdir(parents=True, exist_ok=True)
         final = self.folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
-        new = beside(final, f"{os.getpid()}.new")
-        with new.open("wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        new.replace(final)
+        with self._writing():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            new = beside(final, f"{os.getpid()}.new")
+            with new.open("wb") as stream:
+                stream.write(content)
+                stream.flush()
+                os.fsync(stream.fileno())
+            new.replace(final)
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            raise InputError(
+                f"what the backbone says cannot be kept in {self.folder}: {error.strerror or error}",
+                hint=f"free some space (hftransfer cache clear), give another folder ({FOLDER}=...), or write "
+                "training.cache_features: false",
+                key="training.cache_features",
+            ) from error
 
     @property
     def about(self) -> dict[str, Any]:
@@ -120,8 +134,9 @@ class FeatureStore:
         return told if isinstance(told, dict) else {}
 
     def describe(self, about: Mapping[str, Any]) -> None:
-        """Say of what these are features."""
-        write_json(self.folder / ABOUT, about)
+        """Say of what these are features. Raises InputError where the folder takes no more."""
+        with self._writing():
+            write_json(self.folder / ABOUT, about)
 
     @property
     def rows(self) -> int:

@@ -143,3 +143,13 @@ def test_the_bound_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HFTRANSFER_CACHE_GB", "much")
     with pytest.raises(InputError, match="HFTRANSFER_CACHE_GB is 'much'"):
         size_bound()
+
+
+def test_a_folder_that_takes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    store = FeatureStore(tmp_path / "file" / "one")
+    for write in (lambda: store.write(keys(1), values(1)), lambda: store.describe({})):
+        with pytest.raises(InputError, match="cannot be kept in .*file/one: Not a directory") as caught:
+            write()
+        assert "HFTRANSFER_CACHE" in str(caught.value.hint)
+        assert caught.value.key == "training.cache_features"
