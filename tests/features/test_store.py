@@ -149,7 +149,7 @@ def test_a_folder_that_takes_nothing(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
     store = FeatureStore(tmp_path / "file" / "one")
     for write in (lambda: store.write(keys(1), values(1)), lambda: store.describe({})):
-        with pytest.raises(InputError, match="cannot be kept in .*file/one: Not a directory") as caught:
+        with pytest.raises(InputError, match=r"cannot be kept in .*file/one: Not a directory") as caught:
             write()
         assert "HFTRANSFER_CACHE" in str(caught.value.hint)
         assert caught.value.key == "training.cache_features"
