@@ -10,7 +10,7 @@ from accelerate.utils import send_to_device
 
 from hftransfer.features.head import read_by_head
 from hftransfer.features.rows import CachedExamples, extract
-from hftransfer.features.store import evict
+from hftransfer.features.store import evict, size_bound
 from hftransfer.job import Clock, Job
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import LABELS, Examples
@@ -27,9 +27,12 @@ def on_features(job: Job, clock: Clock) -> Job:
     """
     body = structure.backbone(job.model)
     _, inner = structure.pretrained(job.model)
-    if body is inner or any(parameter.requires_grad for parameter in body.parameters()):
+    moved = [name for name, parameter in job.model.named_parameters() if parameter.requires_grad]
+    inside = set(moved) - set(structure.head_parameters(job.model))
+    if body is inner or not inside <= job.checkpoint.fresh:
         return job
-    why_not = _why_not(job)
+    size_bound()  # a number that is none is told before the work, not after
+    why_not = _why_not(job) if not inside else "weights in it start from random, and are trained"
     head = None
     if why_not is None:
         job.model.to(job.compute.device)

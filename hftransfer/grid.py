@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
 from types import SimpleNamespace
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from hftransfer.errors import InputError
+from hftransfer.errors import InputError, TrainingError
 from hftransfer.features.heads import Heads, SumOverHeads
 from hftransfer.job import Clock, Job
 from hftransfer.run_directory import RunDirectory
@@ -23,7 +23,7 @@ from hftransfer.strategies import structure
 from hftransfer.tasks.base import LABELS, forward
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import Best, run_model, score_predictions
-from hftransfer.training.events import Begin, Evaluation
+from hftransfer.training.events import Begin, Evaluation, Step
 from hftransfer.training.loop import fit
 from hftransfer.training.optimizer import optimizer_of
 
@@ -82,9 +82,10 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     best = Best(training.best_metric or "loss", training.patience)
     kept: tuple[int, dict[str, Tensor]] | None = None
     last = 0
-    for step in fit(
+    steps = fit(
         model, loader, loss, optimizer, training=training, compute=compute, train_mode=job.strategy.train_mode
-    ):
+    )
+    for step in _all_finite(steps):
         last = step.step
         happened(replace(step, loss=step.loss / len(entries)), run_dir, clock)
         every = training.evaluate_every
@@ -105,6 +106,16 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     return Trained(last, best, loader.micro_batch_size)
 
 
+def _all_finite(steps: Iterator[Step]) -> Iterator[Step]:
+    try:
+        yield from steps
+    except TrainingError as error:
+        raise TrainingError(
+            f"of one head or another {error.message}",
+            hint="leave out the highest of strategy.grid.learning_rates",
+        ) from error
+
+
 def _drawn(job: Job, seeds: int) -> list[dict[str, Tensor]]:
     """The head's parameters as every seed draws them; seed 0 as the run itself has."""
     assert job.head is not None
@@ -116,6 +127,12 @@ def _drawn(job: Job, seeds: int) -> list[dict[str, Tensor]]:
 
     states = [taken()]
     fresh = [name for name in structure.head_parameters(job.model) if name in job.checkpoint.fresh]
+    if seeds > 1 and not fresh:
+        raise InputError(
+            "the checkpoint's head is trained already, and no seed would draw another",
+            hint="leave strategy.grid.seeds out",
+            key="strategy.grid.seeds",
+        )
     for seed in range(1, seeds):
         seed_everything(job.recipe.training.seed, seed)
         structure.initialize(job.model, fresh)

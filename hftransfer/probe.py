@@ -28,7 +28,8 @@ def probe(job: Job, run_dir: RunDirectory, clock: Clock) -> None:
         recipe = job.recipe.model_copy(update={"strategy": asked.strategy, "training": training})
         head = on_features(replace(job, recipe=recipe), clock)
         trained = train(head, run_dir.probe, clock)
-        clock.note([f"the head's {trained.best.metric} on the frozen backbone: {trained.best.value:.4f}"])
+        if trained.best.value is not None:
+            clock.note([f"the head's {trained.best.metric} on the frozen backbone: {trained.best.value:.4f}"])
         job.strategy.apply(job.model, fresh=job.checkpoint.fresh)
         # Accelerate keeps what it has prepared; of one model prepared twice, both would exchange gradients.
         job.compute.free_memory()

@@ -12,7 +12,7 @@ import torch
 from pydantic import ValidationError
 from toy import toy_recipe, trained, write_images, write_texts
 
-from hftransfer.errors import InputError
+from hftransfer.errors import InputError, TrainingError
 from hftransfer.runner import run
 from hftransfer.strategies import Frozen
 from hftransfer.training.events import Event, Note
@@ -144,3 +144,30 @@ def test_a_backbone_that_runs_anew_has_no_grid(tiny_checkpoint: Tiny, tmp_path: 
 def test_settings_that_cannot_be(grid: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         Frozen(grid=grid)
+
+
+def test_seeds_of_a_head_that_is_trained_already(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    first = toy_recipe(tiny_checkpoint("bert"), data, strategy="frozen", epochs=1)
+    made = run(first, output=tmp_path / "first")
+    again = toy_recipe(made.model, data, strategy={"name": "frozen", "grid": {"seeds": 2}}, epochs=1)
+    with pytest.raises(InputError, match="head is trained already") as caught:
+        trained(again, tmp_path / "again")
+    assert caught.value.key == "strategy.grid.seeds"
+
+
+def test_a_head_that_leaves_the_numbers_ends_it(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    rows = [{"text": f"the {'cat' if n % 2 else 'dog'} saw {n} cows", "label": float(n)} for n in range(48)]
+    task = {"name": "text-classification", "problem_type": "regression"}
+    grid = {"learning_rates": [1e-2, 1e6], "weight_decays": [0.0]}
+    recipe = toy_recipe(
+        tiny_checkpoint("bert"),
+        rows,
+        task=task,
+        strategy={"name": "frozen", "grid": grid},
+        clip_norm=None,
+        optimizer={"name": "sgd"},
+        epochs=20,
+    )
+    with pytest.raises(TrainingError, match="of one head or another the loss") as caught:
+        trained(recipe, tmp_path / "run")
+    assert "strategy.grid.learning_rates" in str(caught.value.hint)

@@ -53,6 +53,8 @@ def toy_recipe(
 ) -> Recipe:
     """A recipe that learns toy data in a few dozen quick steps."""
     settings = {"epochs": 4, "batch_size": 16, "learning_rate": 3e-3, **training}
+    if isinstance(strategy, dict) and "grid" in strategy:
+        del settings["learning_rate"]  # it has its own
     return Recipe(
         checkpoint=str(checkpoint),
         data={"source": data if not isinstance(data, Path) else str(data), "columns": columns or {}},

@@ -95,17 +95,19 @@ def read_by_head(model: Any, batch: Mapping[str, Tensor]) -> tuple[HeadModel, Re
     if not isinstance(output, dict):
         return None
     expected = whole.logits
-    fields = tuple(name for name, value in output.items() if isinstance(value, Tensor))
-    reading = _looked_at(model, prefix, output, fields, inputs)
-    if reading is None:
-        return None
-    head = HeadModel(model, type(output), fields, reading)
-    head.eval()
+    fields = tuple(
+        name for name, value in output.items() if isinstance(value, Tensor) and value.is_floating_point()
+    )
     try:
+        reading = _looked_at(model, prefix, output, fields, inputs)
+        if reading is None:
+            return None
+        head = HeadModel(model, type(output), fields, reading)
+        head.eval()
         with torch.no_grad():
             given = head(reading.of(output)).logits
     except (RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-        return None  # it asks its inputs for more
+        return None  # it asks its inputs, or other outputs of the backbone, for more
     scale = float(expected.abs().max().clamp(min=1.0))
     return (head, reading) if torch.allclose(given, expected, rtol=0, atol=TOLERANCE * scale) else None
 
@@ -133,4 +135,5 @@ def _looked_at(
     ((name, gradient),) = seen.items()
     if gradient.ndim == 3:
         return Reading(name, first=True) if not gradient[:, 1:].any() else None
-    return Reading(name, first=False)
+    # A vector, in whatever shape; a map of features is one vector for every place.
+    return Reading(name, first=False) if gradient.flatten(1).shape[1] == gradient.shape[1] else None

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 from accelerate import Accelerator
-from accelerate.utils import send_to_device
+from accelerate.utils import gather_object, send_to_device
 from numpy.typing import NDArray
 from torch import nn
 
+from hftransfer.errors import DataError
 from hftransfer.features.head import Reading, ask
 from hftransfer.features.store import DIGEST, FeatureStore, cache_folder
 from hftransfer.tasks.base import LABELS, Batch, Examples
@@ -86,46 +87,80 @@ def extract(
     """
     store = FeatureStore(cache_folder() / backbone_key(model, reading, compute))
     keys = row_keys(examples)
-    compute.wait_for_everyone()  # so that all find the same
     features, found, damaged = store.read(keys)
+    # Processes may look into folders of their own: what one of them lacks is computed, by all.
+    found = np.logical_and.reduce(_from_all(found, compute))
     kept = int(found.sum())
     # A row that stands there twice is computed once.
-    firsts = np.unique(keys, axis=0, return_index=True)[1]
+    places, firsts = _places(keys)
     missing = np.intersect1d(np.flatnonzero(~found), firsts)
-    if not len(missing):
-        assert features is not None
-        return features, kept, damaged
-    compute.wait_for_everyone()  # none may write before all have looked
-    if compute.is_main_process:
-        kind = type(model._modules[model.base_model_prefix]).__name__
-        reads = f"{reading.field}{'[:, 0]' * reading.first}"
-        store.describe({"backbone": kind, "checkpoint": about, "reads": reads})
+    if len(missing):
+        if compute.is_main_process:
+            store.describe(_about(model, reading, about))
+        mine = missing[compute.process_index :: compute.num_processes]
+        computed = _compute(model, reading, examples, collate_rows, compute, mine, store, keys, progress)
+        for rows, values in _from_all(computed, compute):
+            if features is None and len(rows):
+                features = np.zeros((len(keys), *values.shape[1:]), np.float32)
+            if features is not None:
+                features[rows] = values
+        if features is not None:
+            features = np.where(found.reshape(-1, *[1] * (features.ndim - 1)), features, features[places])
+    if features is None:
+        raise DataError("there are no rows to ask the backbone about")
+    return features, kept, damaged
+
+
+def _from_all(mine: Any, compute: Accelerator) -> list[Any]:
+    """What every process has, in the order of the processes."""
+    return list(gather_object([mine])) if compute.num_processes > 1 else [mine]
+
+
+def _places(keys: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """(for every row the first row with its key, those first rows)."""
+    _, firsts, which = np.unique(keys, axis=0, return_index=True, return_inverse=True)
+    return firsts[which.reshape(-1)], firsts
+
+
+def _compute(
+    model: Any,
+    reading: Reading,
+    examples: Examples,
+    collate_rows: Collate,
+    compute: Accelerator,
+    mine: NDArray[np.int64],
+    store: FeatureStore,
+    keys: NDArray[np.uint8],
+    progress: Callable[[int, int], None],
+) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    """(rows, their features) of this process's share, kept in `store` on the way."""
     model.eval()
-    done = 0
-    mine = missing[compute.process_index :: compute.num_processes]
-    held: list[tuple[NDArray[np.int64], NDArray[np.float32]]] = []
+    rows: list[NDArray[np.int64]] = []
+    values: list[NDArray[np.float32]] = []
+    done = kept = 0
     for batch in _batches(mine, examples.lengths):
         inputs = collate_rows([_inputs(examples[int(row)]) for row in batch])
         with torch.inference_mode(), compute.autocast():
             output, _ = ask(model, send_to_device(inputs, compute.device))
-        held.append((batch, reading.of(output).float().cpu().numpy()))
+        rows.append(batch)
+        values.append(reading.of(output).float().cpu().numpy())
         done += len(batch)
         progress(done, len(mine))
-        if sum(len(rows) for rows, _ in held) >= KEEP_EVERY:
-            _keep(store, keys, held)
-    _keep(store, keys, held)
-    compute.wait_for_everyone()
-    features, found, _ = store.read(keys)
-    assert features is not None
-    assert found.all()
-    return features, kept, damaged
+        if done == len(mine) or sum(map(len, rows[kept:])) >= KEEP_EVERY:
+            store.write(keys[np.concatenate(rows[kept:])], np.concatenate(values[kept:]))
+            kept = len(rows)
+    if not rows:
+        return np.zeros(0, np.int64), np.zeros((0, 1), np.float32)
+    return np.concatenate(rows), np.concatenate(values)
 
 
-def _keep(store: FeatureStore, keys: NDArray[np.uint8], held: list[Any]) -> None:
-    if held:
-        rows = np.concatenate([rows for rows, _ in held])
-        store.write(keys[rows], np.concatenate([features for _, features in held]))
-        held.clear()
+def _about(model: Any, reading: Reading, checkpoint: str) -> dict[str, str]:
+    kind = type(model._modules[model.base_model_prefix]).__name__
+    return {
+        "backbone": kind,
+        "checkpoint": checkpoint,
+        "reads": f"{reading.field}{'[:, 0]' * reading.first}",
+    }
 
 
 def _inputs(example: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,9 +12,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,6 +35,8 @@ SIZE = "HFTRANSFER_CACHE_GB"
 DEFAULT_GB = 20.0
 SUFFIX = ".safetensors"
 ABOUT = "about.json"
+NAME = re.compile("[0-9a-f]{32}")
+"""What a folder of features is called."""
 DIGEST = 16
 """Bytes of a key: a collision among a billion rows has a chance of 1e-21."""
 
@@ -49,10 +52,9 @@ def size_bound() -> int:
     """The most bytes that are kept after a run. Raises InputError for a $HFTRANSFER_CACHE_GB that is no number."""
     asked = os.environ.get(SIZE)
     try:
-        gigabytes = DEFAULT_GB if asked is None else float(asked)
-    except ValueError:
+        return int((DEFAULT_GB if asked is None else float(asked)) * 1e9)
+    except (ValueError, OverflowError):  # not a number, not finite
         raise InputError(f"{SIZE} is {asked!r}, which is no number of gigabytes", hint=f"{SIZE}=20") from None
-    return int(gigabytes * 1e9)
 
 
 @dataclass(frozen=True)
@@ -75,9 +77,13 @@ class FeatureStore:
         features: Features | None = None
         damaged = []
         for file in self._files():
-            content = file.read_bytes()
+            try:
+                content = file.read_bytes()
+            except FileNotFoundError:
+                continue  # another run has made room, or found it damaged
             if hashlib.sha256(content).hexdigest() != file.stem:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
                 damaged.append(f"cached features in {file.name} were damaged: they are computed again")
                 continue
             tensors = load(content)
@@ -91,7 +97,7 @@ class FeatureStore:
                 features = np.zeros((len(keys), *tensors["features"].shape[1:]), np.float32)
             features[hits] = tensors["features"][order[places[hits]]]
             found |= hits
-        if self.folder.is_dir():
+        with suppress(OSError):  # it may be there and another user's, to be read alone
             os.utime(self.folder)  # when it was used last
         return features, found, tuple(damaged)
 
@@ -140,12 +146,12 @@ class FeatureStore:
 
     @property
     def rows(self) -> int:
-        """How many rows there are features of; one that two runs computed at once counts twice."""
-        from safetensors import safe_open
+        """How many rows there are features of: one that two runs computed at once counts twice, a damaged file none."""
+        from safetensors import SafetensorError, safe_open
 
         count = 0
         for file in self._files():
-            with safe_open(file, "numpy") as tensors:
+            with suppress(OSError, SafetensorError), safe_open(file, "numpy") as tensors:
                 count += tensors.get_slice("keys").get_shape()[0]
         return count
 
@@ -172,9 +178,9 @@ def _as_one(keys: Keys) -> NDArray[np.void]:
 
 
 def stores(folder: Path | None = None) -> Iterator[FeatureStore]:
-    """All that is kept, what was used last first."""
+    """All that is kept, what was used last first. Folders that are called otherwise are another's, and left alone."""
     root = folder or cache_folder()
-    found = [path for path in root.iterdir() if path.is_dir()] if root.is_dir() else []
+    found = [path for path in root.iterdir() if NAME.fullmatch(path.name)] if root.is_dir() else []
     yield from (FeatureStore(path) for path in sorted(found, key=lambda one: -one.stat().st_mtime))
 
 
@@ -197,6 +203,8 @@ def evict(bound: int | None = None) -> int:
 
 def clear() -> int:
     """Remove all that is kept; returns its bytes."""
-    sizes = [store.size for store in stores()]
-    shutil.rmtree(cache_folder(), ignore_errors=True)
-    return sum(sizes)
+    removed = 0
+    for store in [*stores()]:
+        removed += store.size
+        shutil.rmtree(store.folder, ignore_errors=True)
+    return removed

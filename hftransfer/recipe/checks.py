@@ -182,7 +182,16 @@ def _training(training: TrainingSection, written: Written) -> Iterator[Problem]:
         yield Problem(
             "training.optimizer.nesterov", "nesterov needs a momentum above 0", "write momentum: 0.9"
         )
+    least = getattr(written.strategy, "least_epochs", 1)
+    if training.epochs < least:
+        message = f"found {training.epochs}, and strategy {written.strategy.name} needs {least} at least"
+        yield Problem(
+            "training.epochs", message, "write training.epochs: 3 or more, or use the strategy full"
+        )
     heads = getattr(written.strategy, "heads", None)
+    if heads is not None and not training.cache_features:
+        message = "found false, but strategy.grid trains heads on what the backbone said of every row, once"
+        yield Problem("training.cache_features", message, "leave it out, or leave strategy.grid out")
     if heads is not None and training.learning_rate not in (None, written.strategy.peak):
         message = f"found {training.learning_rate:g}, but strategy.grid tries learning rates of its own"
         yield Problem(

@@ -63,23 +63,28 @@ class Strategy(Part):
     reinitialize: int = Field(
         0,
         ge=0,
-        description="blocks of the backbone, from the top, that start from random, with what stands above them: they "
-        "may know too much of what the checkpoint was trained for (Zhang et al. 2021, arXiv:2006.05987)",
+        description="blocks of the backbone, from the top, that start from random: they may know too much of what the "
+        "checkpoint was trained for (Zhang et al. 2021, arXiv:2006.05987)",
     )
 
     def renew(self, model: PreTrainedModel) -> set[str]:
-        """Draw the `reinitialize` last blocks and what stands above them in the backbone anew, as the architecture
-        does, from torch's global generator; names of their parameters. Raises InputError for more blocks than it has.
+        """Draw the `reinitialize` last blocks anew, as the architecture does, from torch's global generator; names of
+        their parameters.
+
+        Raises InputError for more blocks than there are, and for BatchNorm layers in them that would be held.
         """
         if not self.reinitialize:
             return set()
         blocks = structure.blocks(model)
         check_blocks(blocks, self.reinitialize, f"{self.name}: reinitialize")
-        head = set(structure.head_parameters(model))
-        lowest = len(blocks) - self.reinitialize
-        names = {
-            name for name, depth in structure.depths(model).items() if depth > lowest and name not in head
-        }
+        chosen = set(blocks[-self.reinitialize :])
+        modules = {id(one) for name, one in model.named_modules() if structure.within(f"{name}.", chosen)}
+        if any(id(one) in modules and one in self.held(model) for one in structure.batch_norms(model)):
+            raise InputError(
+                f"{self.name}: reinitialize would draw BatchNorm layers anew whose statistics stay as they start",
+                hint="write strategy: {name: full, batch_norm: update, reinitialize: ...}, or leave it out",
+            )
+        names = {name for name, _ in model.named_parameters() if structure.within(name, chosen)}
         structure.initialize(model, names)
         return names
 
@@ -87,6 +92,11 @@ class Strategy(Part):
     def peak(self) -> float:
         """The peak learning rate of a recipe that gives none."""
         return self.default_learning_rate
+
+    @property
+    def least_epochs(self) -> int:
+        """The fewest epochs in which it does what it is for."""
+        return 1
 
     @property
     def heads(self) -> Grid | None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hftransfer.strategies import structure
 from hftransfer.strategies.base import Grid, Strategy, exactly, head_and_fresh
@@ -32,6 +32,15 @@ class Frozen(Strategy):
         description="train many heads at once, on what the backbone said of every row, and keep the best on "
         "validation: `grid: {}` tries sixteen",
     )
+
+    @model_validator(mode="after")
+    def _nothing_drawn_anew(self) -> Self:
+        if self.reinitialize:
+            raise ValueError(
+                "reinitialize draws blocks anew, which then have to be trained, and frozen trains the head alone: use "
+                "the strategy partial"
+            )
+        return self
 
     @property
     def peak(self) -> float:

@@ -31,6 +31,10 @@ class Gradual(Strategy):
         description="share of the epochs after which all blocks move; in between, in equal parts",
     )
 
+    @property
+    def least_epochs(self) -> int:
+        return 2
+
     def rates(self, model: nn.Module, fresh: Collection[str]) -> dict[str, float]:
         return {".": 1.0}
 

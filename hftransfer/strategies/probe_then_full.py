@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from hftransfer.strategies.base import Probe
 from hftransfer.strategies.frozen import Frozen
@@ -29,6 +29,14 @@ class ProbeThenFull(Full):
         gt=0,
         description="peak learning rate of the head alone; as that of frozen",
     )
+
+    @model_validator(mode="after")
+    def _nothing_drawn_anew(self) -> Self:
+        if self.reinitialize:
+            raise ValueError(
+                "reinitialize draws blocks anew, and the head alone cannot be trained on them: use the strategy full"
+            )
+        return self
 
     @property
     def probe(self) -> Probe:

@@ -130,7 +130,8 @@ def depths(model: nn.Module) -> dict[str, int]:
     """Parameter name -> how deep it lies: in the n-th of N blocks n, below them 0, above them and in the head N + 1.
 
     Embedding tables lie at 0 wherever the model holds them (DeBERTa's and MPNet's relative positions are read by every
-    block); what stands between two blocks lies with the lower one.
+    block); what stands between two blocks lies with the lower one. For all else beside the blocks the order counts in
+    which the model holds it, which is mostly, and not always, that in which it is used (wav2vec2's last norm).
     """
     from torch import nn
 

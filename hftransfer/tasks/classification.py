@@ -76,8 +76,8 @@ class Classification(ClassLossOptions, Task):
     """Base of the tasks that say something of a whole row."""
 
     input_columns: ClassVar[Mapping[str, Column]]
-    on_features: ClassVar[bool] = True
     """The roles that a model sees."""
+    on_features: ClassVar[bool] = True
 
     problem_type: ProblemType = Field(
         "single_label_classification",

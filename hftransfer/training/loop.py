@@ -60,12 +60,13 @@ def fit(
     Raises TrainingError when the loss or the gradient is not a finite number; the update is then not made.
     """
     total = total_steps(training, loader.steps_per_epoch)
+    epochs = math.ceil(total / loader.steps_per_epoch)  # training.steps may end them early
     bare = compute.unwrap_model(model)
     parameters = [parameter for parameter in bare.parameters() if parameter.requires_grad]
     first_epoch, skip = divmod(done, loader.steps_per_epoch)
     examples = first_epoch * len(loader.examples) + skip * loader.batch_size
     step = done
-    for epoch in range(first_epoch, training.epochs):
+    for epoch in range(first_epoch, epochs):
         # An adapter's wrapper may say that it is in training mode while what it holds is not: begin from a known state.
         bare.eval()
         for in_epoch, (rows, micros) in enumerate(loader.epoch(epoch, skip=skip), start=skip):
@@ -73,7 +74,7 @@ def fit(
                 return
             seed_everything(training.seed, step, compute.process_index)
             if not bare.training:  # as an epoch begins, and after the caller has evaluated
-                train_mode(bare, epoch, training.epochs)
+                train_mode(bare, epoch, epochs)
             with _within_memory(step):
                 value = accumulate(model, micros, loss, compute, augment)
             norm = _clip(parameters, training.clip_norm, compute)

@@ -90,6 +90,31 @@ def test_a_mean_over_tokens_is_not_one_vector(tiny_checkpoint: Tiny) -> None:
     assert read_by_head(model, batch) is None
 
 
+def test_layers_that_are_weighted_are_more_than_one_vector() -> None:
+    config = transformers.Wav2Vec2Config(
+        hidden_size=16,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        intermediate_size=32,
+        conv_dim=(8,),
+        conv_stride=(5,),
+        conv_kernel=(10,),
+        num_feat_extract_layers=1,
+        num_conv_pos_embeddings=4,
+        num_conv_pos_embedding_groups=2,
+        classifier_proj_size=8,
+        use_weighted_layer_sum=True,
+    )
+    model = transformers.Wav2Vec2ForSequenceClassification(config)
+    assert read_by_head(model, {"input_values": torch.randn(2, 400)}) is None
+
+
+def test_a_map_of_features_is_more_than_one_vector() -> None:
+    config = transformers.PoolFormerConfig(hidden_sizes=[8, 8, 8, 16], depths=[1, 1, 1, 1], num_labels=3)
+    model = transformers.PoolFormerForImageClassification(config)
+    assert read_by_head(model, {"pixel_values": torch.randn(2, 3, 64, 64)}) is None
+
+
 def test_a_model_without_a_head_has_none(tiny_checkpoint: Tiny) -> None:
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tiny_checkpoint("t5"))
     assert read_by_head(model, {"input_ids": torch.ones(2, 3, dtype=torch.long)}) is None

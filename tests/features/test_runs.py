@@ -123,7 +123,7 @@ def test_a_head_that_looks_at_more_says_so(tiny_checkpoint: Tiny, tmp_path: Path
 
 def test_a_backbone_that_moves_is_not_asked(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
     data = write_texts(tmp_path / "data")
-    for strategy in ("full", {"name": "frozen", "reinitialize": 1}):
+    for strategy in ("full", {"name": "partial", "blocks": 1}):
         events = said(
             toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, epochs=1),
             tmp_path / str(len(strategy)),

@@ -29,7 +29,7 @@ def values(*numbers: int) -> np.ndarray:
 @pytest.fixture
 def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FeatureStore:
     monkeypatch.setenv("HFTRANSFER_CACHE", str(tmp_path))
-    return FeatureStore(tmp_path / "features" / "one")
+    return FeatureStore(tmp_path / "features" / "one")  # not what a run would call it
 
 
 def test_what_is_written_is_found_in_any_order(store: FeatureStore) -> None:
@@ -122,27 +122,59 @@ def test_two_processes_at_once_and_one_that_is_killed(store: FeatureStore) -> No
 
 
 def test_what_was_used_last_stays(store: FeatureStore) -> None:
-    made = [FeatureStore(store.folder.with_name(name)) for name in ("a", "b", "c")]
+    made = [FeatureStore(store.folder.with_name(name * 32)) for name in "abc"]
     for age, one in enumerate(made):
         one.write(keys(1), values(1))
         os.utime(one.folder, (1000 - age, 1000 - age))
     size = made[0].size
     made[2].read(keys(1))  # used now
-    assert [one.folder.name for one in stores()] == ["c", "a", "b"]
+    assert [one.folder.name[0] for one in stores()] == ["c", "a", "b"]
     assert evict(2 * size) == size
-    assert [one.folder.name for one in stores()] == ["c", "a"]
+    assert [one.folder.name[0] for one in stores()] == ["c", "a"]
     assert evict(0) == size  # the last is kept, whatever its size
-    assert [one.folder.name for one in stores()] == ["c"]
+    assert [one.folder.name[0] for one in stores()] == ["c"]
     assert clear() == size
     assert list(stores()) == []
+
+
+def test_what_is_another_s_is_left_alone(store: FeatureStore) -> None:
+    mine = FeatureStore(store.folder.with_name("0" * 32))
+    mine.write(keys(1), values(1))
+    theirs = store.folder.with_name("notes")
+    theirs.mkdir()
+    (theirs / "precious.csv").write_text("a,b")
+    (store.folder.parent / "notes.txt").write_text("keep")
+    assert [one.folder for one in stores()] == [mine.folder]
+    evict(0)
+    clear()
+    assert not mine.folder.exists()
+    assert (theirs / "precious.csv").exists()
+    assert (store.folder.parent / "notes.txt").exists()
+
+
+def test_one_that_may_be_read_alone(store: FeatureStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    store.write(keys(1), values(1))
+
+    def refuse(*arguments: Any) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "utime", refuse)
+    assert store.read(keys(1))[1].all()
+
+
+def test_a_file_that_is_no_file_of_features_is_not_counted(store: FeatureStore) -> None:
+    store.write(keys(1), values(1))
+    (store.folder / "empty.safetensors").write_bytes(b"")
+    assert store.rows == 1
 
 
 def test_the_bound_is_a_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HFTRANSFER_CACHE_GB", "0.5")
     assert size_bound() == 500_000_000
-    monkeypatch.setenv("HFTRANSFER_CACHE_GB", "much")
-    with pytest.raises(InputError, match="HFTRANSFER_CACHE_GB is 'much'"):
-        size_bound()
+    for wrong in ("much", "nan", "inf"):
+        monkeypatch.setenv("HFTRANSFER_CACHE_GB", wrong)
+        with pytest.raises(InputError, match=f"HFTRANSFER_CACHE_GB is '{wrong}'"):
+            size_bound()
 
 
 def test_a_folder_that_takes_nothing(tmp_path: Path) -> None:

@@ -314,6 +314,20 @@ BROKEN: list[tuple[str, str, int | None, str, str | None]] = [
         "32 or less",
     ),
     (
+        f"{HEAD}strategy: gradual\ntraining: {{epochs: 1}}\n",
+        "training.epochs",
+        5,
+        "strategy gradual needs 2 at least",
+        "training.epochs: 3",
+    ),
+    (
+        f"{HEAD}strategy: {{name: frozen, grid: {{}}}}\ntraining: {{cache_features: false}}\n",
+        "training.cache_features",
+        5,
+        "once",
+        "leave strategy.grid out",
+    ),
+    (
         f"{HEAD}strategy: {{name: frozen, grid: {{}}}}\ntraining: {{learning_rate: 1e-3}}\n",
         "training.learning_rate",
         5,

@@ -13,7 +13,17 @@ from tiny import FAMILIES, load_classifier
 from transformers import AutoConfig, AutoModelForSemanticSegmentation, AutoModelForSeq2SeqLM, SegformerConfig
 
 from hftransfer.errors import InputError
-from hftransfer.strategies import Frozen, Full, Gradual, LayerDecay, LoRA, Partial, structure
+from hftransfer.strategies import (
+    BitFit,
+    Frozen,
+    Full,
+    Gradual,
+    LayerDecay,
+    LoRA,
+    Partial,
+    ProbeThenFull,
+    structure,
+)
 from hftransfer.training.optimizer import parameter_groups
 
 Tiny = Callable[..., Path]
@@ -211,9 +221,8 @@ class TestReinitialize:
         model, _ = classifier(tiny_checkpoint, family)
         before = {name: value.clone() for name, value in model.state_dict().items()}
         depths, count = structure.depths(model), len(structure.blocks(model))
-        head = set(structure.head_parameters(model))
-        drawn = Full(reinitialize=1).renew(model)
-        assert drawn == {name for name, depth in depths.items() if depth >= count and name not in head}
+        drawn = Full(reinitialize=1, batch_norm="update").renew(model)
+        assert drawn == {name for name, depth in depths.items() if depth == count}
         after = model.state_dict()
         changed = {name for name in after if not torch.equal(after[name], before[name])}
         # Norms and biases may be where they started; a matrix never is.
@@ -245,14 +254,22 @@ class TestReinitialize:
 
     def test_what_is_drawn_anew_is_trained(self, tiny_checkpoint: Tiny) -> None:
         model, fresh = classifier(tiny_checkpoint)
-        strategy = Frozen(reinitialize=1)
+        strategy = BitFit(reinitialize=1)
         strategy.apply(model, fresh | strategy.renew(model))
-        moved = {
-            name.partition(".")[0] if "bert" not in name else name[:20]
-            for name, p in model.named_parameters()
-            if p.requires_grad
-        }
-        assert moved == {"bert.encoder.layer.1", "bert.pooler.dense.we", "bert.pooler.dense.bi", "classifier"}
+        moved = {name for name, p in model.named_parameters() if p.requires_grad}
+        assert {name for name in structure.depths(model) if ".layer.1." in name} <= moved
+        assert {name for name in moved if ".layer.0." in name and not name.endswith(".bias")} == set()
+
+    def test_held_statistics_do_not_fit(self, tiny_checkpoint: Tiny) -> None:
+        model, _ = classifier(tiny_checkpoint, "resnet")
+        with pytest.raises(InputError, match="BatchNorm layers anew") as caught:
+            Full(reinitialize=1).renew(model)
+        assert "batch_norm: update" in str(caught.value.hint)
+
+    @pytest.mark.parametrize("strategy", [Frozen, ProbeThenFull])
+    def test_a_head_alone_cannot_train_them(self, strategy: Any) -> None:
+        with pytest.raises(ValidationError, match="draws blocks anew"):
+            strategy(reinitialize=1)
 
     def test_none_and_too_many(self, tiny_checkpoint: Tiny) -> None:
         model, _ = classifier(tiny_checkpoint)
