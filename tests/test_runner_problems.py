@@ -88,7 +88,7 @@ def several(tiny_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempP
         write(folder / "data", labelled),
         task={"name": "text-classification", "problem_type": "multi_label_classification"},
         strategy="lora",
-        epochs=10,
+        epochs=20,
         learning_rate=1e-2,
     )
     metrics = ("f1", "f1_micro", "accuracy", "auroc", "average_precision")
@@ -193,7 +193,8 @@ def test_several_labels_on_the_command_line(several: Result) -> None:
     lines = invoke("predict", several.run_dir, both, none).stdout.splitlines()
     assert lines == [f"{one.line()}  {both}", f"{other.line()}  {none}"]
     (record,) = json.loads(invoke("predict", several.run_dir, both, "--json").stdout)
-    assert record == {"input": both, **one.record()}
+    (alone,) = several.predict([both])  # beside another text, the last digits may differ
+    assert record == {"input": both, **alone.record()}
     assert "average_precision" in invoke("evaluate", several.run_dir).stdout
 
 

@@ -54,6 +54,7 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
     def guarded(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             function(*args, **kwargs)
+            sys.stdout.flush()  # here, where a reader that has gone is understood, and not as Python ends
         except HFTransferError as error:
             if debug:
                 traceback.print_exc()

@@ -57,7 +57,7 @@ class Adapter(Strategy):
         """As `Strategy.apply`. Raises InputError when `targets` names nothing that can be adapted."""
         from peft import get_peft_model
 
-        whole = trained_whole(model, fresh)
+        whole = trained_whole(model, fresh, self.name)
         can_be = _adaptable(model, whole, self.layers, self.name)
         targets = (
             auto_targets(model, can_be, self.name) if self.targets == "auto" else self._named_targets(can_be)
@@ -105,7 +105,7 @@ class Adapter(Strategy):
         return True
 
 
-def trained_whole(model: nn.Module, fresh: Collection[str]) -> list[str]:
+def trained_whole(model: nn.Module, fresh: Collection[str], strategy: str) -> list[str]:
     """Names of the modules that an adapter trains and saves whole: the head's, and the smallest with fresh weights.
 
     fresh: names in `model`, which is not wrapped. Raises InputError for a fresh weight in no such module.
@@ -123,7 +123,7 @@ def trained_whole(model: nn.Module, fresh: Collection[str]) -> list[str]:
                 continue  # a bias beside a tied weight stays at zero, where it starts everywhere: nothing is lost
             # PEFT trains a copy: there is none of the model itself, and a copy would no longer be tied.
             raise InputError(
-                f"an adapter cannot train the fresh weight `{name}`: it is tied, or in no module of its own",
+                f"{strategy} cannot train the fresh weight `{name}`: it is tied, or in no module of its own",
                 hint="use the strategy full",
             )
         whole.add(module)
