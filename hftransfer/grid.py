@@ -13,10 +13,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.optim import Optimizer
 
 from hftransfer.errors import InputError, TrainingError
 from hftransfer.features.heads import Heads, SumOverHeads
 from hftransfer.job import Clock, Job
+from hftransfer.recipe import TrainingSection
 from hftransfer.run_directory import RunDirectory
 from hftransfer.stages import EVALUATION_FACTOR, Trained, begin, happened, make_loader
 from hftransfer.strategies import structure
@@ -51,17 +53,8 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
             hint="leave strategy.grid out",
             key="strategy.grid",
         )
-    grid, training, compute = job.strategy.heads, job.recipe.training, job.compute
-    assert grid is not None
-    entries = [Entry(*one) for one in product(grid.learning_rates, grid.weight_decays, range(grid.seeds))]
-    drawn = _drawn(job, grid.seeds)
-    heads = Heads(job.head, [drawn[entry.seed] for entry in entries])
-    peak = training.learning_rate or job.strategy.peak
-    training = training.model_copy(update={"clip_norm": None})
-    raw = optimizer_of(_groups(heads, entries, peak), training)
-    bound = job.recipe.training.clip_norm
-    if bound is not None:
-        raw.register_step_pre_hook(lambda *_: _clip_each(heads, bound))
+    training, compute = job.recipe.training.model_copy(update={"clip_norm": None}), job.compute
+    entries, heads, raw = _made(job, training)
     model, optimizer = compute.prepare(heads, raw)
     loss = SumOverHeads(job.loss)
     loader = make_loader(job, model, loss)
@@ -104,6 +97,21 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     run_dir.save_grid({"metric": best.metric, "best": number, "heads": [asdict(entry) for entry in entries]})
     clock.note(_told(entries, number, best.metric))
     return Trained(last, best, loader.micro_batch_size)
+
+
+def _made(job: Job, training: TrainingSection) -> tuple[list[Entry], Heads, Optimizer]:
+    """The settings, a head for each of them, and the optimizer of all, which bounds every head's gradient by itself."""
+    grid, head = job.strategy.heads, job.head
+    assert grid is not None
+    assert head is not None
+    entries = [Entry(*one) for one in product(grid.learning_rates, grid.weight_decays, range(grid.seeds))]
+    drawn = _drawn(job, grid.seeds)
+    heads = Heads(head, [drawn[entry.seed] for entry in entries])
+    raw = optimizer_of(_groups(heads, entries, training.learning_rate or job.strategy.peak), training)
+    bound = job.recipe.training.clip_norm
+    if bound is not None:
+        raw.register_step_pre_hook(lambda *_: _clip_each(heads, bound))
+    return entries, heads, raw
 
 
 def _all_finite(steps: Iterator[Step]) -> Iterator[Step]:
