@@ -154,6 +154,15 @@ def load_classifier(folder: Path, *, num_labels: int = 3, **arguments: Any) -> t
     return model, report["missing_keys"] | {name for name, *_ in report["mismatched_keys"]}
 
 
+def logits(model: Any, batch: Any) -> Any:
+    """What a model gives for a batch, in evaluation mode."""
+    import torch
+
+    model.eval()
+    with torch.no_grad():
+        return model(**batch).logits
+
+
 def make_batch(family: str, folder: Path, n: int = 8) -> dict[str, Any]:
     """n rows of toy data as the model takes them: padded pairs of texts, or images; and `labels` (0, 1)."""
     import torch

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from peft.tuners.ia3 import IA3Layer
-from tiny import FAMILIES, load_classifier, make_batch
+from tiny import FAMILIES, load_classifier, logits, make_batch
 
 from hftransfer.errors import InputError
 from hftransfer.strategies import IA3
@@ -64,9 +63,3 @@ def test_it_starts_as_the_pretrained_model(family: str, tiny_checkpoint: Tiny) -
     changed = logits(model, batch)
     assert not torch.allclose(changed, before, atol=1e-3)
     assert torch.allclose(logits(IA3().plain(model), batch), changed, rtol=1e-3, atol=1e-4)
-
-
-def logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    model.eval()
-    with torch.no_grad():
-        return model(**batch).logits

@@ -11,7 +11,7 @@ import torch
 from peft.tuners.lora import LoraLayer
 from peft.utils import ModulesToSaveWrapper
 from pydantic import ValidationError
-from tiny import FAMILIES, load_classifier, make_batch
+from tiny import FAMILIES, load_classifier, logits, make_batch
 from transformers import AutoModelForMaskedLM
 
 from hftransfer.errors import InputError
@@ -58,12 +58,6 @@ def train(strategy: LoRA, model: Any, batch: dict[str, torch.Tensor]) -> None:
         optimizer.step()
         optimizer.zero_grad()
     model.eval()
-
-
-def logits(model: Any, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    model.eval()
-    with torch.no_grad():
-        return model(**batch).logits
 
 
 def test_every_family_is_expected() -> None:
