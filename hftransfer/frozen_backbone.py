@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from accelerate.utils import send_to_device
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from hftransfer.features.head import read_by_head
+from hftransfer.features.head import Asked, read_by_head
 from hftransfer.features.rows import CachedExamples, extract
 from hftransfer.features.store import evict, size_bound
+from hftransfer.heads.model import PooledModel
+from hftransfer.heads.pairs import combine
 from hftransfer.job import Clock, Job
+from hftransfer.other_head import probe_rows
 from hftransfer.strategies import structure
-from hftransfer.tasks.base import LABELS, Examples
+from hftransfer.tasks.base import Examples
+from hftransfer.tasks.texts import sides_of
 from hftransfer.training.events import Extraction
-
-PROBE = 8
-"""Rows that show what the head looks at."""
 
 
 def on_features(job: Job, clock: Clock) -> Job:
@@ -26,49 +30,29 @@ def on_features(job: Job, clock: Clock) -> Job:
     Any other job as it is; and why, where a frozen backbone has to run in every epoch all the same.
     """
     body = structure.backbone(job.model)
-    _, inner = structure.pretrained(job.model)
     moved = [name for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     inside = set(moved) - set(structure.head_parameters(job.model))
-    if body is inner or not inside <= job.checkpoint.fresh:
+    if body is structure.pretrained(job.model)[1] is job.model or not inside <= job.checkpoint.fresh:
         return job
     size_bound()  # a number that is none is told before the work, not after
     why_not = _why_not(job) if not inside else "weights in it start from random, and are trained"
-    head = None
+    head: Any = None
     if why_not is None:
         job.model.to(job.compute.device)
-        head = read_by_head(job.model, _probe(job))
+        head = job.model if isinstance(job.model, PooledModel) else _own_head(job)
         if head is None:
             why_not = "its head looks at more than one vector of a row"
     if head is None:
         clock.note([f"the frozen backbone runs anew in every epoch: {why_not}"])
         return job
-    model, reading = head
     with clock("features", "asking the frozen backbone about every row, once"):
-        kept = 0
-        cached: dict[str, Examples] = {}
-        for name, examples in job.examples.items():
-            values, known, damaged = extract(
-                job.model,
-                reading,
-                examples,
-                job.collate,
-                job.compute,
-                about=job.recipe.checkpoint.name,
-                progress=lambda done, total: clock.tell(Extraction(done, total)),
-            )
-            clock.note(damaged)
-            kept += known
-            cached[name] = _cached(job, name, values)
-        if kept:
-            total = sum(map(len, cached.values()))
-            clock.note([f"what it said of {kept} of {total} rows was kept from before"])
-        if job.compute.is_main_process:
-            evict()
-    return replace(job, examples=cached, head=model)
+        cached = _cached(job, head, clock)
+    return replace(job, examples=cached, head=head.head if isinstance(head, PooledModel) else head)
 
 
 def _why_not(job: Job) -> str | None:
-    if not job.recipe.training.cache_features:
+    once = job.strategy.other_head is not None and job.strategy.other_head.fitted
+    if not job.recipe.training.cache_features and not once:
         return "training.cache_features is false"
     if not job.task.on_features:
         return f"{job.task.name} looks at more than one vector of a row"
@@ -77,17 +61,48 @@ def _why_not(job: Job) -> str | None:
     return None
 
 
-def _probe(job: Job) -> Mapping[str, Any]:
-    examples = job.examples["train"]
-    batch = job.collate([examples[row] for row in range(min(PROBE, len(examples)))])
-    inputs = {name: value for name, value in batch.items() if name != LABELS}
-    sent: dict[str, Any] = send_to_device(inputs, job.compute.device)
-    return sent
+def _own_head(job: Job) -> nn.Module | None:
+    head = read_by_head(job.model, probe_rows(job))
+    # What stands between the backbone and a head's one module does not run on its features: here dropout would.
+    dropout = getattr(job.strategy, "dropout", False)
+    return None if dropout and not hasattr(head, "said") else head
 
 
-def _cached(job: Job, name: str, values: Any) -> CachedExamples:
+def _cached(job: Job, asked: Asked, clock: Clock) -> dict[str, Examples]:
+    cached: dict[str, Examples] = {}
+    kept = total = 0
+    for name, examples in job.examples.items():
+        sides: list[list[NDArray[np.float32]]] = []
+        for side in sides_of(examples):
+            values, known, damaged = extract(
+                asked,
+                side,
+                job.collate,
+                job.compute,
+                about=job.recipe.checkpoint.name,
+                keep=job.recipe.training.cache_features,
+                progress=lambda done, of: clock.tell(Extraction(done, of)),
+            )
+            clock.note(damaged)
+            kept, total = kept + known, total + len(side)
+            sides.append(values)
+        cached[name] = _examples(job, name, [_combined(one) for one in zip(*sides, strict=True)])
+    if kept:
+        clock.note([f"what it said of {kept} of {total} rows was kept from before"])
+    if job.compute.is_main_process:
+        evict()
+    return cached
+
+
+def _combined(sides: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
+    """One reading of every side as what a head sees."""
+    return sides[0] if len(sides) == 1 else combine([torch.from_numpy(one) for one in sides]).numpy()
+
+
+def _examples(job: Job, name: str, readings: Sequence[NDArray[np.float32]]) -> CachedExamples:
+    features = readings[0] if len(readings) == 1 else np.stack(readings, axis=1)
     examples, table = job.examples[name], job.rows(name)
     labels = list(table["label"]) if "label" in table.column_names else None
     if labels is not None and examples.rows is not None:
         labels = [labels[int(row)] for row in examples.rows]
-    return CachedExamples(values, labels, examples.lengths, examples.rows, examples.findings)
+    return CachedExamples(features, labels, examples.lengths, examples.rows, examples.findings)

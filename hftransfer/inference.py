@@ -12,6 +12,7 @@ from accelerate import Accelerator
 
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import RunDirectoryError
+from hftransfer.heads.folder import load_artefact
 from hftransfer.tasks.base import Predictions, Pretrained, Task
 from hftransfer.training.evaluation import run_model
 
@@ -26,7 +27,7 @@ class Predictor:
                 f"there is no model in {folder}", hint="did the run finish? look for its result.json"
             )
         with quiet():
-            model = getattr(transformers, task.model_class).from_pretrained(folder)
+            model = load_artefact(folder, task.model_class)
             processor = getattr(transformers, task.processor_class).from_pretrained(folder)
         model.to(memory_format=torch.channels_last)  # as in load_checkpoint
         self.task = task

@@ -16,7 +16,6 @@ from torch import nn
 
 from hftransfer.checkpoint import Checkpoint, load_checkpoint
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by
-from hftransfer.features.head import HeadModel
 from hftransfer.features.rows import collate
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
@@ -70,7 +69,7 @@ class Job:
     model: nn.Module
     examples: Mapping[str, Examples]
     loss: Loss
-    head: HeadModel | None = None
+    head: nn.Module | None = None
 
     @property
     def task(self) -> Task:
@@ -110,7 +109,9 @@ class Job:
     @property
     def steps(self) -> int:
         """Optimizer steps of the whole training."""
-        training = self.recipe.training
+        training, other = self.recipe.training, self.strategy.other_head
+        if other is not None and other.fitted:
+            return 0
         return total_steps(training, -(-len(self.examples["train"]) // training.batch_size))
 
     @property
@@ -187,9 +188,15 @@ def check_fit(recipe: Recipe, splits: Splits) -> None:
                 else "choose by another: training.best_metric: loss",
                 key="training.best_metric",
             )
-    if recipe.training.sampling == "balanced" and recipe.task.classes(splits.train) is None:
-        message = "found balanced, but there is no one class a row to balance by in this task"
-        raise RecipeError([Problem("training.sampling", message, "write natural, or leave it out")])
+    probe = recipe.strategy.probe
+    asked = {
+        "training.sampling": recipe.training.sampling,
+        "strategy.probe_sampling": probe and probe.sampling,
+    }
+    for key, sampling in asked.items():
+        if sampling == "balanced" and recipe.task.classes(splits.train) is None:
+            message = "found balanced, but there is no one class a row to balance by in this task"
+            raise RecipeError([Problem(key, message, "write natural, or leave it out")])
     _check_warmup(recipe, len(splits.train))
 
 

@@ -23,7 +23,12 @@ def probe(job: Job, run_dir: RunDirectory, clock: Clock) -> None:
     with clock("probe", f"training the head alone for {asked.epochs} epochs"):
         asked.strategy.apply(job.model, fresh=job.checkpoint.fresh)
         training = job.recipe.training.model_copy(
-            update={"epochs": asked.epochs, "learning_rate": asked.rate, "steps": None}
+            update={
+                "epochs": asked.epochs,
+                "learning_rate": asked.rate,
+                "steps": None,
+                "sampling": asked.sampling or job.recipe.training.sampling,
+            }
         )
         recipe = job.recipe.model_copy(update={"strategy": asked.strategy, "training": training})
         head = on_features(replace(job, recipe=recipe), clock)

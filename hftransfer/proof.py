@@ -23,6 +23,9 @@ from numpy.typing import NDArray
 
 from hftransfer.checkpoint import load_model
 from hftransfer.errors import ReloadError
+from hftransfer.heads import sentence_transformers
+from hftransfer.heads.folder import load_artefact
+from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
 from hftransfer.tasks.base import Examples, Pretrained, Task
 
@@ -170,9 +173,8 @@ def answer(folder: Path) -> dict[str, Any]:
     transformers.utils.logging.set_verbosity_error()
     transformers.utils.logging.disable_progress_bar()
     task: Task = TASKS.get(probe["task"]["name"]).model_validate(probe["task"])
-    auto_class = getattr(transformers, task.model_class)
     processor = getattr(transformers, task.processor_class).from_pretrained(probe["model"])
-    model = auto_class.from_pretrained(probe["model"]).eval()
+    model = load_artefact(Path(probe["model"]), task.model_class).eval()
     pretrained = Pretrained(processor, model.config, probe["limit"])
 
     def arrays(of: Any) -> dict[str, Any]:
@@ -181,6 +183,12 @@ def answer(folder: Path) -> dict[str, Any]:
             "values": [array.tolist() for array in one_by_one(of, task, rows, pretrained)[1]],
         }
 
+    if (Path(probe["model"]) / HEAD).is_file():
+        ours = arrays(model)
+        logits = sentence_transformers.logits(model, Path(probe["model"]), rows)
+        if logits is None or len(ours["values"]) > len(rows):  # windows of long texts are ours alone
+            return {"hftransfer": ours}
+        return {"hftransfer": ours, "sentence_transformers": {**ours, "values": logits}}
     answers = {task.model_class: arrays(model)}
     if task.name in SUPPORTED_TASKS:
         pipe = transformers.pipeline(task.name, model=probe["model"], device="cpu")

@@ -18,7 +18,9 @@ from hftransfer.splits import check_columns, make_splits
 from hftransfer.training.events import Event, Note
 
 if TYPE_CHECKING:
+    from hftransfer.job import Clock, Job
     from hftransfer.splits import Splits
+    from hftransfer.stages import Trained
 
 Watch = Callable[[Event], None]
 
@@ -98,10 +100,11 @@ def check(recipe: Recipe, *, download: bool = False) -> Check:
             unchecked=tuple(remote),
         )
     from hftransfer.job import prepare
+    from hftransfer.other_head import with_other_head
     from hftransfer.training.compute import make_accelerator
 
     splits = load_data(plan)
-    job = prepare(recipe, splits, make_accelerator(recipe.training))
+    job = with_other_head(prepare(recipe, splits, make_accelerator(recipe.training)))
     findings = (*splits.findings, *job.findings)
     return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, unchecked=())
 
@@ -128,8 +131,8 @@ def run(
     # These import torch: only once the recipe is known to be right.
     from hftransfer import stages
     from hftransfer.frozen_backbone import on_features
-    from hftransfer.grid import train_grid
     from hftransfer.job import Clock, prepare
+    from hftransfer.other_head import with_other_head
     from hftransfer.probe import probe
     from hftransfer.training.compute import make_accelerator
 
@@ -149,12 +152,11 @@ def run(
         splits = load_data(plan)
         clock.note(splits.findings)
     with clock("checkpoint", "loading the checkpoint, encoding the rows"):
-        job = prepare(recipe, splits, compute)
+        job = with_other_head(prepare(recipe, splits, compute))
         clock.note(job.findings)
     probe(job, run_dir, clock)
     job = on_features(job, clock)
     with clock("train", "training"):
-        train = stages.train if job.strategy.heads is None else train_grid
         trained = train(job, run_dir, clock)
     with clock("score", "scoring the best weights"):
         scores = stages.score(job, trained)
@@ -164,6 +166,20 @@ def run(
     run_dir.finish(result.to_dict())
     compute.wait_for_everyone()
     return result
+
+
+def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
+    """By gradients; many heads at once; or a learner that is fitted."""
+    from hftransfer import stages
+    from hftransfer.fitted import fit_head
+    from hftransfer.grid import train_grid
+
+    other = job.strategy.other_head
+    if other is not None and other.fitted:
+        return fit_head(job, run_dir, clock)
+    if job.strategy.heads is not None:
+        return train_grid(job, run_dir, clock)
+    return stages.train(job, run_dir, clock)
 
 
 def _output(output: str | Path | None, recipe: Recipe, resume: bool, compute: Any) -> Path:

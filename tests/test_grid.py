@@ -129,9 +129,8 @@ def test_what_is_said(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None
 
 def test_a_backbone_that_runs_anew_has_no_grid(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
     data = write_images(tmp_path / "data")
-    recipe = toy_recipe(
-        tiny_checkpoint("dinov2"), data, task="image-classification", strategy={"name": "frozen", "grid": {}}
-    )
+    task = {"name": "image-classification", "augmentation": {"flip": "horizontal"}}
+    recipe = toy_recipe(tiny_checkpoint("vit"), data, task=task, strategy={"name": "frozen", "grid": {}})
     with pytest.raises(InputError, match="here it has to run anew") as caught:
         run(recipe, output=tmp_path / "run")
     assert caught.value.key == "strategy.grid"

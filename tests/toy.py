@@ -83,22 +83,21 @@ def trained(
 ) -> tuple[Any, Any]:
     """(the job with the best weights in place, `Trained`) of a run up to the end of its training: nothing is saved as a
     model or proven, which takes seconds."""
-    from hftransfer import stages
     from hftransfer.frozen_backbone import on_features
-    from hftransfer.grid import train_grid
     from hftransfer.job import Clock, prepare
+    from hftransfer.other_head import with_other_head
     from hftransfer.probe import probe
     from hftransfer.recipe import dump_recipe
     from hftransfer.run_directory import RunDirectory
-    from hftransfer.runner import load_data, resolve
+    from hftransfer.runner import load_data, resolve, train
     from hftransfer.training.compute import make_accelerator
 
     run_dir = RunDirectory.open(folder, dump_recipe(recipe), resume=resume)
     clock = Clock(watch)
     job = prepare(recipe, load_data(resolve(recipe)), make_accelerator(recipe.training))
+    job = with_other_head(job)
     probe(job, run_dir, clock)
     job = on_features(job, clock)
-    train = stages.train if job.strategy.heads is None else train_grid
     return job, train(job, run_dir, clock)
 
 

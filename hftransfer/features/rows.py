@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
 
@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hftransfer.errors import DataError
-from hftransfer.features.head import Reading, ask
+from hftransfer.features.head import Asked
 from hftransfer.features.store import DIGEST, FeatureStore, cache_folder
 from hftransfer.tasks.base import LABELS, Batch, Examples
 
@@ -27,7 +27,7 @@ TOKENS = 8192
 IMAGES = 64
 KEEP_EVERY = 2048
 """Rows that are computed before they are written: what a kill may cost."""
-CODE = "1"
+CODE = "2"
 """Goes into every key: another number makes all that was kept unknown."""
 UNSAID = (
     "id2label",
@@ -70,45 +70,75 @@ def collate(examples: Sequence[Mapping[str, Any]]) -> Batch:
 
 
 def extract(
-    model: Any,
-    reading: Reading,
+    asked: Asked,
     examples: Examples,
     collate_rows: Collate,
     compute: Accelerator,
     *,
     about: str,
+    keep: bool = True,
     progress: Callable[[int, int], None] = lambda done, total: None,
-) -> tuple[NDArray[np.float32], int, tuple[str, ...]]:
-    """(features (N, ...) of every example, how many of them were kept from before, sentences that a user must know).
+) -> tuple[list[NDArray[np.float32]], int, tuple[str, ...]]:
+    """(features (N, ...) of every example, for every reading; how many of them were kept from before; sentences that a
+    user must know).
 
-    model: whose backbone is asked, on `compute`'s device. Rows are looked for by their content, so that any that were
-    seen before, in whatever company, are not computed again. Every process computes its share of the rest.
-    about: where the backbone comes from, for people.
+    asked: on `compute`'s device. Rows are looked for by their content, so that any that were seen before, in whatever
+    company, are not computed again. Every process computes its share of the rest.
+    about: where the backbone comes from, for people. keep: whether they are looked for, and kept, on disk at all.
     """
-    store = FeatureStore(cache_folder() / backbone_key(model, reading, compute))
     keys = row_keys(examples)
-    features, found, damaged = store.read(keys)
+    stores = _stores(asked, compute) if keep else []
+    features: list[NDArray[np.float32] | None] = [None for _ in asked.readings]
+    found = np.full(len(keys), keep)
+    damaged: list[str] = []
+    for place, store in enumerate(stores):
+        features[place], there, told = store.read(keys)
+        found &= there  # a row that one reading lacks is asked about for all
+        damaged += told
     # Processes may look into folders of their own: what one of them lacks is computed, by all.
     found = np.logical_and.reduce(_from_all(found, compute))
-    kept = int(found.sum())
     # A row that stands there twice is computed once.
     places, firsts = _places(keys)
     missing = np.intersect1d(np.flatnonzero(~found), firsts)
-    if len(missing):
-        if compute.is_main_process:
-            store.describe(_about(model, reading, about))
-        mine = missing[compute.process_index :: compute.num_processes]
-        computed = _compute(model, reading, examples, collate_rows, compute, mine, store, keys, progress)
-        for rows, values in _from_all(computed, compute):
-            if features is None and len(rows):
-                features = np.zeros((len(keys), *values.shape[1:]), np.float32)
-            if features is not None:
-                features[rows] = values
-        if features is not None:
-            features = np.where(found.reshape(-1, *[1] * (features.ndim - 1)), features, features[places])
-    if features is None:
+    if not len(keys):
         raise DataError("there are no rows to ask the backbone about")
-    return features, kept, damaged
+    if not len(missing):
+        return [one for one in features if one is not None], len(keys), tuple(damaged)
+    if compute.is_main_process:
+        for store, reading in zip(stores, asked.readings if keep else (), strict=True):
+            store.describe(_about(asked, reading, about))
+    mine = missing[compute.process_index :: compute.num_processes]
+    computed = _from_all(
+        _compute(asked, examples, collate_rows, compute, mine, stores, keys, progress), compute
+    )
+    whole = [
+        _filled(kept, [(rows, values[place]) for rows, values in computed if len(rows)], found, places)
+        for place, kept in enumerate(features)
+    ]
+    return whole, int(found.sum()), tuple(damaged)
+
+
+def _stores(asked: Asked, compute: Accelerator) -> list[FeatureStore]:
+    """One for every reading."""
+    weights = _weights(asked.backbone)
+    return [
+        FeatureStore(cache_folder() / backbone_key(asked, one, compute, weights)) for one in asked.readings
+    ]
+
+
+def _filled(
+    kept: NDArray[np.float32] | None,
+    computed: Sequence[tuple[NDArray[np.int64], NDArray[np.float32]]],
+    found: NDArray[np.bool_],
+    places: NDArray[np.int64],
+) -> NDArray[np.float32]:
+    """The features of all rows: those that were found, those computed, and these again where a row stands twice."""
+    features = kept
+    if features is None:
+        features = np.zeros((len(found), *computed[0][1].shape[1:]), np.float32)
+    for rows, values in computed:
+        features[rows] = values
+    return np.where(found.reshape(-1, *[1] * (features.ndim - 1)), features, features[places])
 
 
 def _from_all(mine: Any, compute: Accelerator) -> list[Any]:
@@ -123,44 +153,40 @@ def _places(keys: NDArray[np.uint8]) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 def _compute(
-    model: Any,
-    reading: Reading,
+    asked: Asked,
     examples: Examples,
     collate_rows: Collate,
     compute: Accelerator,
     mine: NDArray[np.int64],
-    store: FeatureStore,
+    stores: Sequence[FeatureStore],
     keys: NDArray[np.uint8],
     progress: Callable[[int, int], None],
-) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
-    """(rows, their features) of this process's share, kept in `store` on the way."""
-    model.eval()
+) -> tuple[NDArray[np.int64], list[NDArray[np.float32]]]:
+    """(rows, their features for every reading) of this process's share, kept in `stores` on the way."""
+    asked.backbone.eval()
     rows: list[NDArray[np.int64]] = []
-    values: list[NDArray[np.float32]] = []
+    values: list[list[NDArray[np.float32]]] = [[] for _ in asked.readings]
     done = kept = 0
     for batch in _batches(mine, examples.lengths):
         inputs = collate_rows([_inputs(examples[int(row)]) for row in batch])
         with torch.inference_mode(), compute.autocast():
-            output, _ = ask(model, send_to_device(inputs, compute.device))
+            given = asked.pooled(send_to_device(inputs, compute.device))
         rows.append(batch)
-        values.append(reading.of(output).float().cpu().numpy())
+        for own, one in zip(values, given, strict=True):
+            own.append(one.float().cpu().numpy())
         done += len(batch)
         progress(done, len(mine))
         if done == len(mine) or sum(map(len, rows[kept:])) >= KEEP_EVERY:
-            store.write(keys[np.concatenate(rows[kept:])], np.concatenate(values[kept:]))
+            for store, own in zip(stores, values if stores else (), strict=True):
+                store.write(keys[np.concatenate(rows[kept:])], np.concatenate(own[kept:]))
             kept = len(rows)
     if not rows:
-        return np.zeros(0, np.int64), np.zeros((0, 1), np.float32)
-    return np.concatenate(rows), np.concatenate(values)
+        return np.zeros(0, np.int64), []
+    return np.concatenate(rows), [np.concatenate(own) for own in values]
 
 
-def _about(model: Any, reading: Reading, checkpoint: str) -> dict[str, str]:
-    kind = type(model._modules[model.base_model_prefix]).__name__
-    return {
-        "backbone": kind,
-        "checkpoint": checkpoint,
-        "reads": f"{reading.field}{'[:, 0]' * reading.first}",
-    }
+def _about(asked: Asked, reading: Any, checkpoint: str) -> dict[str, str]:
+    return {"backbone": type(asked.backbone).__name__, "checkpoint": checkpoint, "reads": reading.told}
 
 
 def _inputs(example: Mapping[str, Any]) -> dict[str, Any]:
@@ -195,22 +221,30 @@ def _digest(example: Mapping[str, Any]) -> bytes:
     return found.digest()
 
 
-def backbone_key(model: Any, reading: Reading, compute: Accelerator) -> str:
+def backbone_key(asked: Asked, reading: Any, compute: Accelerator, weights: str | None = None) -> str:
     """A digest of all that features depend on beside the rows: weights, buffers and config of the backbone, what is
-    read of its output, the precision, the kind of device, and the versions of what computes them."""
-    backbone: nn.Module = model._modules[model.base_model_prefix]
-    config = {key: value for key, value in model.config.to_dict().items() if key not in UNSAID}
+    read of its output, the precision, the kind of device, and the versions of what computes them.
+
+    weights: the digest of the backbone's tensors, where it is known already.
+    """
+    config = {key: value for key, value in asked.config.to_dict().items() if key not in UNSAID}
     facts = {
         "code": CODE,
-        "kind": type(backbone).__name__,
+        "kind": type(asked.backbone).__name__,
         "config": config,
-        "reading": [reading.field, reading.first],
+        "reading": [type(reading).__name__, asdict(reading)],
         "precision": compute.mixed_precision,
         "device": compute.device.type,
         "versions": [version("torch"), version("transformers")],
+        "weights": weights or _weights(asked.backbone),
     }
-    found = hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode())
+    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+
+
+def _weights(backbone: nn.Module) -> str:
+    """A digest of its parameters and buffers."""
+    found = hashlib.sha256()
     for name, tensor in sorted([*backbone.named_parameters(), *backbone.named_buffers()]):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()[:32]
+    return found.hexdigest()

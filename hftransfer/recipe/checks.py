@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ValidationError
 
 from hftransfer.errors import InputError, Problem, did_you_mean, nearest
+from hftransfer.recipe import heads
 from hftransfer.recipe.expect import Expected, of_field
 from hftransfer.recipe.foreign import METRICS as METRIC_NAMES
 from hftransfer.recipe.memory import MEMORY
@@ -62,6 +63,7 @@ def contradictions(
         *_metrics(written),
         *(_training(written.training, written) if written.training else ()),
         *(_data(written.data, written) if written.data else ()),
+        *heads.contradictions(written.task, written.strategy, written.training),
     ]
     return [problem for problem in found if not _covered(problem.key, wrong)]
 

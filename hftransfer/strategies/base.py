@@ -11,11 +11,12 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field
 
 from hftransfer.errors import InputError
+from hftransfer.heads import Fitted, Head
 from hftransfer.registry import Options, Part
 from hftransfer.strategies import structure
 
@@ -25,16 +26,40 @@ if TYPE_CHECKING:
 
 
 Rate = Annotated[float, Field(gt=0)]
+Sampling = Literal["natural", "balanced"]
+Pooling = Literal["cls", "mean", "max", "last"]
+Layers = Annotated[
+    tuple[int, ...], Field(min_length=1), BeforeValidator(lambda one: (one,) if isinstance(one, int) else one)
+]
+"""A layer, or several whose states are averaged."""
 Decay = Annotated[float, Field(ge=0)]
 
 
 @dataclass(frozen=True)
 class Probe:
-    """A training before the training. strategy: what moves in it. epochs, rate: how long, and how fast at most."""
+    """A training before the training. strategy: what moves in it. epochs, rate: how long, and how fast at most.
+
+    sampling: in place of `training.sampling`, where it is not None.
+    """
 
     strategy: Strategy
     epochs: int
     rate: float
+    sampling: Sampling | None
+
+
+@dataclass(frozen=True)
+class OtherHead:
+    """options: what it is. readings: (pooling, layers) that it is to stand on, the best of several; none: what the
+    architecture's own head looks at."""
+
+    options: Head
+    readings: tuple[tuple[Pooling, tuple[int, ...]], ...]
+
+    @property
+    def fitted(self) -> bool:
+        """Whether it is fitted once, and not trained by gradients."""
+        return isinstance(self.options, Fitted)
 
 
 class Grid(Options):
@@ -49,6 +74,12 @@ class Grid(Options):
         (0.0, 0.01), min_length=1, description="in place of the optimizer's"
     )
     seeds: int = Field(1, gt=0, description="heads for each of these, drawn differently")
+    poolings: tuple[Pooling, ...] = Field(
+        (), description="heads on each of these, in place of the strategy's pooling: [cls, mean]"
+    )
+    layers: tuple[Layers, ...] = Field(
+        (), description="and on each of these layers, or means of several: [-1, -2, [-1, -2, -3, -4]]"
+    )
 
 
 class Strategy(Part):
@@ -101,6 +132,11 @@ class Strategy(Part):
     @property
     def heads(self) -> Grid | None:
         """The heads that are to be trained at once, where that is asked for."""
+        return None
+
+    @property
+    def other_head(self) -> OtherHead | None:
+        """The head to put in the place of the architecture's own, where one is asked for."""
         return None
 
     @property

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
-from hftransfer.strategies.base import Probe
+from hftransfer.strategies.base import Probe, Sampling
 from hftransfer.strategies.frozen import Frozen
 from hftransfer.strategies.full import Full
 
@@ -30,6 +30,12 @@ class ProbeThenFull(Full):
         description="peak learning rate of the head alone; as that of frozen",
     )
 
+    probe_sampling: Sampling | None = Field(
+        None,
+        description="of the head alone: balanced shows it every class as often as any other, also where everything is "
+        "then trained on the rows as they come; by default training.sampling",
+    )
+
     @model_validator(mode="after")
     def _nothing_drawn_anew(self) -> Self:
         if self.reinitialize:
@@ -40,4 +46,4 @@ class ProbeThenFull(Full):
 
     @property
     def probe(self) -> Probe:
-        return Probe(Frozen(), self.probe_epochs, self.probe_rate)
+        return Probe(Frozen(), self.probe_epochs, self.probe_rate, self.probe_sampling)

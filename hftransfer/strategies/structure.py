@@ -28,6 +28,13 @@ def pretrained(model: nn.Module) -> tuple[str, PreTrainedModel]:
     raise TypeError(f"{type(model).__name__} holds no transformers model")
 
 
+def is_head(model: nn.Module) -> bool:
+    """Whether it is a head alone, with no transformers model in it."""
+    from transformers import PreTrainedModel
+
+    return not any(isinstance(module, PreTrainedModel) for module in model.modules())
+
+
 def backbone(model: nn.Module) -> nn.Module:
     """The pretrained body; the whole model where it has no head."""
     body: nn.Module = pretrained(model)[1].base_model

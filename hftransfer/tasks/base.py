@@ -196,6 +196,11 @@ class Task(Part):
         """What the model's config must say about this task."""
 
     @property
+    def apart(self) -> bool:
+        """Whether a row's texts are read apart, which only a head on features can do anything with."""
+        return False
+
+    @property
     def augments(self) -> bool:
         """Whether `augment` shows the model something else in every epoch."""
         return False

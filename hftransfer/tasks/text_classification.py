@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
+from hftransfer.errors import DataError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import Batch, Pretrained
+from hftransfer.tasks.base import Batch, Pretrained, Where
 from hftransfer.tasks.classification import Classification
-from hftransfer.tasks.texts import EncodedTexts, bound, encode_texts, pad, room
+from hftransfer.tasks.texts import EncodedPairs, EncodedTexts, bound, encode_apart, encode_texts, pad, room
 
 
 class TextClassification(Classification):
@@ -38,8 +39,34 @@ class TextClassification(Classification):
         0.25, ge=0, lt=1, description="share of a window that is in the one before it, too"
     )
 
-    def encode(self, rows: Any, pretrained: Pretrained, *, name: str) -> EncodedTexts:
+    pairs: Literal["together", "apart"] = Field(
+        "together",
+        description="how a pair is read: as one text, or each text by itself, u and v, of which a head sees "
+        "(u, v, |u - v|); apart is for the strategy frozen with a pooling",
+    )
+
+    @property
+    def apart(self) -> bool:
+        return self.pairs == "apart"
+
+    @model_validator(mode="after")
+    def _whole_texts(self) -> Self:
+        if self.pairs == "apart" and self.long_texts == "windows":
+            raise ValueError("windows are of texts that are read together: leave long_texts out, or pairs")
+        return self
+
+    def check_rows(self, rows: Any, where: Where) -> None:
+        if self.pairs == "apart" and "text_pair" not in rows.column_names:
+            raise DataError(
+                "task.pairs is apart, and the rows have no second text",
+                hint="map its column: data.columns.text_pair: ..., or leave pairs out",
+                key="task.pairs",
+            )
+
+    def encode(self, rows: Any, pretrained: Pretrained, *, name: str) -> EncodedTexts | EncodedPairs:
         most = bound(self.max_length, pretrained)
+        if self.pairs == "apart":
+            return encode_apart(rows, pretrained.processor, most, name=name)
         overlap = None
         if self.long_texts == "windows" and most is not None:
             overlap = int(self.overlap * room(most, pretrained.processor, rows))

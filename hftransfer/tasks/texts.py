@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import CheckpointError, DataError
+from hftransfer.heads.pairs import SECOND, sides
 from hftransfer.sources.base import name_some
-from hftransfer.tasks.base import LABELS, Batch, Pretrained
+from hftransfer.tasks.base import LABELS, Batch, Examples, Pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -39,6 +40,45 @@ class EncodedTexts:
         if self.labels is not None:
             example[LABELS] = self.labels[index if self.rows is None else int(self.rows[index])]
         return example
+
+
+@dataclass(frozen=True)
+class EncodedPairs:
+    """Pairs whose texts are read apart; of every input the second text's begins with `SECOND`."""
+
+    first: EncodedTexts
+    second: EncodedTexts
+    rows = None
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return self.first.lengths + self.second.lengths
+
+    @property
+    def findings(self) -> tuple[str, ...]:
+        return (*self.first.findings, *self.second.findings)
+
+    def __len__(self) -> int:
+        return len(self.first)
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        second = {f"{SECOND}{key}": value for key, value in self.second[index].items() if key != LABELS}
+        return {**self.first[index], **second}
+
+
+def encode_apart(rows: Any, tokenizer: Any, most: int | None, *, name: str) -> EncodedPairs:
+    """The texts of pairs (columns `text` and `text_pair`), each by itself; targets from `label`."""
+    firsts = rows.remove_columns(["text_pair"])
+    seconds = rows.remove_columns(["text"]).rename_column("text_pair", "text")
+    return EncodedPairs(
+        encode_texts(firsts, tokenizer, most, name=name),
+        encode_texts(seconds, tokenizer, most, name=f"{name}, second texts"),
+    )
+
+
+def sides_of(examples: Examples) -> tuple[Examples, ...]:
+    """Examples of one text each: of pairs that are read apart those of the first and those of the second."""
+    return (examples.first, examples.second) if isinstance(examples, EncodedPairs) else (examples,)
 
 
 def bound(asked: int | None, pretrained: Pretrained, option: str = "max_length") -> int | None:
@@ -125,9 +165,13 @@ def token_ids(
 
 
 def pad(examples: Sequence[Mapping[str, Any]], tokenizer: Any) -> Batch:
-    """Token ids as one batch, without the targets."""
+    """Token ids as one batch, without the targets; of pairs that are read apart, each text by itself."""
     features = [{key: value for key, value in example.items() if key != LABELS} for example in examples]
-    return dict(tokenizer.pad(features, padding=True, return_attention_mask=True, return_tensors="pt"))
+    padded: Batch = {}
+    for prefix, side in zip(("", SECOND), zip(*map(sides, features), strict=True), strict=False):
+        batch = tokenizer.pad(list(side), padding=True, return_attention_mask=True, return_tensors="pt")
+        padded |= {f"{prefix}{key}": value for key, value in batch.items()}
+    return padded
 
 
 def _chunks(

@@ -65,9 +65,7 @@ class Case:
         assert found is not None
         self.rows_asked = 0
         compute = options.pop("compute", None) or Accelerator(cpu=True)
-        features, kept, _ = extract(
-            self.model, found[1], examples, self.collate, compute, about="tiny", **options
-        )
+        (features,), kept, _ = extract(found, examples, self.collate, compute, about="tiny", **options)
         assert (kept == len(texts)) == (self.rows_asked == 0)
         return features, self.rows_asked
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -113,10 +114,10 @@ def test_augmentation_switches_it_off(
 
 
 def test_a_head_that_looks_at_more_says_so(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
-    data = write_images(tmp_path / "data")
-    recipe = toy_recipe(
-        tiny_checkpoint("dinov2"), data, task="image-classification", strategy="frozen", epochs=2
-    )
+    folder = shutil.copytree(tiny_checkpoint("modernbert"), tmp_path / "checkpoint")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "classifier_pooling": "mean"}))
+    recipe = toy_recipe(folder, write_texts(tmp_path / "data"), strategy="frozen", epochs=2)
     events = said(recipe, tmp_path / "run")
     assert any("its head looks at more than one vector of a row" in note for note in notes(events))
 

@@ -1,0 +1,60 @@
+"""The fitting of a learner of scikit-learn on what a frozen backbone said: once, on all training rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from hftransfer.errors import InputError
+from hftransfer.features.rows import CachedExamples
+from hftransfer.heads.fitted import FittedHead
+from hftransfer.heads.model import PooledModel
+from hftransfer.job import Clock, Job
+from hftransfer.run_directory import RunDirectory
+from hftransfer.stages import Trained, begin, evaluate, happened
+from hftransfer.tasks.base import LABELS
+from hftransfer.training.evaluation import Best
+from hftransfer.training.events import Begin, Evaluation
+
+ROWS = 512
+"""Of one question to the learner."""
+
+
+def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
+    """Fit the head, and score it on validation; there are no steps, and nothing to resume.
+
+    Raises InputError where the backbone cannot be asked once about every row.
+    """
+    examples, model = job.examples["train"], job.model
+    if not isinstance(examples, CachedExamples) or not isinstance(model, PooledModel) or model.head is None:
+        raise InputError(
+            "a learner of scikit-learn needs what the backbone says of every row, once, and here it has to run anew",
+            hint="leave task.augmentation out, or write strategy.head: linear",
+            key="strategy.head",
+        )
+    head: Any = model.head.layers
+    assert isinstance(head, FittedHead)
+    begin(job, run_dir)
+    sizes = job.parameters
+    happened(Begin(0, 0, 0, len(examples), sizes["total"], sizes["trained"]), run_dir, clock)
+    head.fit(
+        examples.features.reshape(len(examples), -1),
+        _targets(job, examples),
+        seed=job.recipe.training.seed,
+        balanced=getattr(job.task, "class_weights", None) == "balanced",
+    )
+    best = Best(job.recipe.training.best_metric or "loss", None)
+    metrics = evaluate(job, "validation", rows=ROWS)[1]
+    happened(Evaluation(0, 0, metrics, best.better(metrics, 0)), run_dir, clock)
+    return Trained(0, best, ROWS)
+
+
+def _targets(job: Job, examples: CachedExamples) -> Any:
+    """Class numbers (N,), 0 and 1 (N, C), or numbers (N, T), standardised as a loss would have them."""
+    batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
+    targets = batch[LABELS].numpy()
+    settings = job.pretrained.settings
+    if "spread" not in settings:
+        return targets
+    return (targets - np.asarray(settings["mean"])) / np.asarray(settings["spread"])
