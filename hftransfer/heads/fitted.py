@@ -42,31 +42,23 @@ class FittedHead(nn.Module):
 
         balanced: every class counts as much as any other.
         """
-        learner = self._learner(targets, seed)
+        learner = self._learner(seed, "balanced" if balanced else None)
         if self.options.scaled:
             from sklearn.pipeline import make_pipeline
             from sklearn.preprocessing import StandardScaler
 
             learner = make_pipeline(StandardScaler(), learner)
-        weights = {}
-        if balanced:
-            from sklearn.utils.class_weight import compute_sample_weight
+        one = targets.ndim == 2 and targets.shape[1] == 1
+        self.learner = learner.fit(features, targets[:, 0] if one else targets)
 
-            key = f"{learner.steps[-1][0]}__sample_weight" if self.options.scaled else "sample_weight"
-            weights = {key: compute_sample_weight("balanced", targets)}
-        learner.fit(
-            features, targets[:, 0] if targets.ndim == 2 and targets.shape[1] == 1 else targets, **weights
-        )
-        self.learner = learner
-
-    def _learner(self, targets: NDArray[Any], seed: int) -> Any:
+    def _learner(self, seed: int, weight: str | None) -> Any:
         from sklearn.multiclass import OneVsRestClassifier
         from sklearn.multioutput import MultiOutputRegressor
 
         if self.problem_type == REGRESSION:
             learner = self.options.regressor(seed)
             return learner if self.outputs == 1 else MultiOutputRegressor(learner)
-        learner = self.options.classifier(seed)
+        learner = self.options.classifier(seed, weight)
         return learner if self.problem_type == SINGLE else OneVsRestClassifier(learner)
 
     def forward(self, features: Tensor) -> Tensor:

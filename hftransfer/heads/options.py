@@ -34,15 +34,15 @@ class Fitted(Options):
 
     name: str
     weighted: ClassVar[bool] = True
-    """Whether rows can count differently (`task.class_weights: balanced`)."""
+    """Whether classes can count the same (`task.class_weights: balanced`)."""
     scaled: ClassVar[bool] = True
     """Whether it takes features that are standardised first, as its penalty or its distances want."""
     regresses: ClassVar[bool] = True
     """Whether it can say numbers, too."""
 
     @abstractmethod
-    def classifier(self, seed: int) -> Any:
-        """The learner of labels, not fitted."""
+    def classifier(self, seed: int, weight: str | None) -> Any:
+        """The learner of labels, not fitted. weight: "balanced" for classes that count the same, or None."""
 
     @abstractmethod
     def regressor(self, seed: int) -> Any:
@@ -58,10 +58,10 @@ class LogisticRegression(Fitted):
     name: Literal["logistic-regression"] = "logistic-regression"
     C: float = Field(1.0, gt=0, description="inverse of the penalty")
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.linear_model import LogisticRegression as Learner
 
-        return Learner(C=self.C, max_iter=2000, random_state=seed)
+        return Learner(C=self.C, max_iter=2000, random_state=seed, class_weight=weight)
 
     def regressor(self, seed: int) -> Any:
         raise NotImplementedError
@@ -74,10 +74,12 @@ class SVM(Fitted):
     kernel: Literal["linear", "rbf"] = "linear"
     C: float = Field(0.01, gt=0, description="inverse of the penalty")
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.svm import SVC, LinearSVC
 
-        return LinearSVC(C=self.C, random_state=seed) if self.kernel == "linear" else SVC(C=self.C)
+        if self.kernel == "rbf":
+            return SVC(C=self.C, class_weight=weight)
+        return LinearSVC(C=self.C, random_state=seed, class_weight=weight)
 
     def regressor(self, seed: int) -> Any:
         from sklearn.svm import SVR, LinearSVR
@@ -95,7 +97,7 @@ class KNN(Fitted):
     neighbors: int = Field(20, gt=0, description="rows that are looked at")
     metric: Literal["cosine", "euclidean"] = "cosine"
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.neighbors import KNeighborsClassifier
 
         return KNeighborsClassifier(self.neighbors, weights="distance", metric=self.metric)
@@ -115,10 +117,12 @@ class RandomForest(Fitted):
     trees: int = Field(300, gt=0)
     depth: int | None = Field(None, gt=0, description="of a tree at most; by default as deep as it grows")
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.ensemble import RandomForestClassifier
 
-        return RandomForestClassifier(self.trees, max_depth=self.depth, random_state=seed, n_jobs=-1)
+        return RandomForestClassifier(
+            self.trees, max_depth=self.depth, random_state=seed, class_weight=weight, n_jobs=-1
+        )
 
     def regressor(self, seed: int) -> Any:
         from sklearn.ensemble import RandomForestRegressor
@@ -135,11 +139,11 @@ class GradientBoosting(Fitted):
     rounds: int = Field(100, gt=0, description="trees, of every class one")
     learning_rate: float = Field(0.1, gt=0)
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
-            learning_rate=self.learning_rate, max_iter=self.rounds, random_state=seed
+            learning_rate=self.learning_rate, max_iter=self.rounds, random_state=seed, class_weight=weight
         )
 
     def regressor(self, seed: int) -> Any:
@@ -156,10 +160,10 @@ class Ridge(Fitted):
     name: Literal["ridge"] = "ridge"
     alpha: float = Field(1.0, gt=0, description="the penalty")
 
-    def classifier(self, seed: int) -> Any:
+    def classifier(self, seed: int, weight: str | None) -> Any:
         from sklearn.linear_model import RidgeClassifier
 
-        return RidgeClassifier(alpha=self.alpha, random_state=seed)
+        return RidgeClassifier(alpha=self.alpha, random_state=seed, class_weight=weight)
 
     def regressor(self, seed: int) -> Any:
         from sklearn.linear_model import Ridge as Learner
