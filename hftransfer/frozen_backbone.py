@@ -11,6 +11,7 @@ from accelerate.utils import send_to_device
 from hftransfer.features.head import read_by_head
 from hftransfer.features.rows import CachedExamples, extract
 from hftransfer.features.store import evict, size_bound
+from hftransfer.frozen_blocks import on_hidden_states
 from hftransfer.job import Clock, Job
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import LABELS, Examples
@@ -23,14 +24,14 @@ PROBE = 8
 def on_features(job: Job, clock: Clock) -> Job:
     """The job with features for examples, where its backbone is frozen and its head reads one vector a row.
 
-    Any other job as it is; and why, where a frozen backbone has to run in every epoch all the same.
+    Any other job as `on_hidden_states` gives it, where blocks of the backbone are frozen.
     """
     body = structure.backbone(job.model)
     _, inner = structure.pretrained(job.model)
     moved = [name for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     inside = set(moved) - set(structure.head_parameters(job.model))
     if body is inner or not inside <= job.checkpoint.fresh:
-        return job
+        return on_hidden_states(job, clock)
     size_bound()  # a number that is none is told before the work, not after
     why_not = _why_not(job) if not inside else "weights in it start from random, and are trained"
     head = None
@@ -40,8 +41,7 @@ def on_features(job: Job, clock: Clock) -> Job:
         if head is None:
             why_not = "its head looks at more than one vector of a row"
     if head is None:
-        clock.note([f"the frozen backbone runs anew in every epoch: {why_not}"])
-        return job
+        return on_hidden_states(job, clock, why_not)
     model, reading = head
     with clock("features", "asking the frozen backbone about every row, once"):
         kept = 0

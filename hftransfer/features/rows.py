@@ -138,7 +138,7 @@ def _compute(
     rows: list[NDArray[np.int64]] = []
     values: list[NDArray[np.float32]] = []
     done = kept = 0
-    for batch in _batches(mine, examples.lengths):
+    for batch in batches_alike(mine, examples.lengths):
         inputs = collate_rows([_inputs(examples[int(row)]) for row in batch])
         with torch.inference_mode(), compute.autocast():
             output, _ = ask(model, send_to_device(inputs, compute.device))
@@ -167,7 +167,7 @@ def _inputs(example: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in example.items() if name != LABELS}
 
 
-def _batches(rows: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
+def batches_alike(rows: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
     """Rows of like length together, the longest first, so many that they hold about `TOKENS` tokens."""
     if lengths is None:
         yield from (rows[start : start + IMAGES] for start in range(0, len(rows), IMAGES))
