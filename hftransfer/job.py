@@ -19,6 +19,7 @@ from hftransfer.errors import DataError, Problem, RecipeError, asked_by
 from hftransfer.features import prefix
 from hftransfer.features.head import HeadModel
 from hftransfer.features.rows import collate
+from hftransfer.features.states import ExamplesWithStates
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
@@ -131,6 +132,11 @@ class Job:
         """The class of every training example, (N,), where the rows have one."""
         classes = self.task.classes(self.splits.train)
         return None if classes is None else classes[rows_of(self.examples["train"])]
+
+    def encoded(self, split: str) -> Examples:
+        """The examples of a split as its task encoded them, whatever is beside them now."""
+        examples = self.examples[split]
+        return examples.examples if isinstance(examples, ExamplesWithStates) else examples
 
     def rows(self, split: str) -> Any:
         return self.splits.by_name[split]

@@ -83,7 +83,8 @@ class KeptStates:
             {
                 "keys": np.frombuffer(b"".join(keys), np.uint8).reshape(len(keys), -1),
                 "lengths": np.array([len(one) for one in states], np.int64),
-                "states": np.concatenate([*states]),
+                # safetensors writes memory as it lies, and channels may lie innermost.
+                "states": np.ascontiguousarray(np.concatenate([*states])),
             }
         )
         file = self.store.put(content)
@@ -120,7 +121,7 @@ def _rows(tensors: Mapping[str, NDArray[Any]]) -> Iterator[tuple[bytes, Array]]:
 
 @dataclass(frozen=True)
 class ExamplesWithStates:
-    """Examples as they are, each with its hidden states beside it; all else that a task asks them for is theirs.
+    """Examples as they are, each with its hidden states beside it.
 
     states: of every example, (T_i, ...).
     """
@@ -133,11 +134,6 @@ class ExamplesWithStates:
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         return {**self.examples[index], STATES: self.states[index]}
-
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__") or "examples" not in self.__dict__:  # being copied, or unpickled
-            raise AttributeError(name)
-        return getattr(self.examples, name)
 
     @property
     def lengths(self) -> NDArray[np.int64] | None:

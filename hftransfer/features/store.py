@@ -107,10 +107,12 @@ class FeatureStore:
 
     def write(self, keys: Keys, features: Features) -> None:
         """Keep the features (N, ...) of N rows. Raises InputError where the folder takes no more."""
+        import numpy as np
         from safetensors.numpy import save
 
         if len(keys):
-            self.put(save({"keys": keys, "features": features}))
+            # safetensors writes memory as it lies, and that of images may not lie in the order of its axes.
+            self.put(save({"keys": keys, "features": np.ascontiguousarray(features)}))
 
     def put(self, content: bytes) -> Path:
         """Keep a file of this content; returns where. Raises InputError where the folder takes no more."""
