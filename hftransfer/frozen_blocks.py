@@ -9,27 +9,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from accelerate.utils import send_to_device
+from accelerate import Accelerator
+from accelerate.utils import gather_object, send_to_device
 from numpy.typing import NDArray
 from torch import nn
 
 from hftransfer.features.prefix import (
     CannotSkipError,
     Prefix,
-    UpperModel,
     find_prefix,
     frozen_blocks,
     inputs_of,
-    per_token,
     run_until,
-    upper_model,
 )
 from hftransfer.features.states import KeptStates, extract_states, prefix_key
 from hftransfer.features.store import FeatureStore, cache_folder, evict, size_bound
+from hftransfer.features.upper import UpperModel, per_token, upper_model
 from hftransfer.job import Clock, Job
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import Batch, Examples, Task
 from hftransfer.training.events import Extraction
+
+Tried = tuple[Prefix, UpperModel, FeatureStore]
 
 PROBE = 8
 """Rows that everything is tried on."""
@@ -52,12 +53,11 @@ def on_hidden_states(job: Job, clock: Clock, no_features: str | None = None) -> 
     if why_not is None:
         size_bound()  # a number that is none is told before the work, not after
         job.model.to(job.compute.device)
-        try:
-            prefix, upper = _tried(job, blocks)
-            kept = _store(job, prefix)
-            return replace(job, examples=_kept(job, clock, prefix, kept), upper=upper)
-        except CannotSkipError as error:
-            why_not = str(error)
+        tried = _agreed(_tried(job, blocks), job.compute)
+        if not isinstance(tried, str):
+            prefix, upper, store = tried
+            return replace(job, examples=_kept(job, clock, prefix, store), upper=upper)
+        why_not = tried
     what = "backbone runs" if no_features else f"blocks ({len(blocks)} of {_count(job)}) run"
     clock.note([f"the frozen {what} anew in every epoch: {why_not}"])
     return job
@@ -79,8 +79,8 @@ def _why_not(job: Job) -> str | None:
     return None
 
 
-def _tried(job: Job, blocks: list[str]) -> tuple[Prefix, UpperModel]:
-    """What need not run, and the model without it, tried on some rows. Raises CannotSkipError."""
+def _tried(job: Job, blocks: list[str]) -> Tried | str:
+    """What need not run, the model without it, tried on some rows, and where hidden states go; or why it cannot be."""
     rows = _probe(job.examples["train"])
     examples = [job.examples["train"][int(row)] for row in rows]
 
@@ -89,15 +89,27 @@ def _tried(job: Job, blocks: list[str]) -> tuple[Prefix, UpperModel]:
         return sent
 
     def said(module: nn.Module, batch: Batch) -> list[NDArray[Any]]:
-        with job.compute.autocast():
-            output = job.task.run(module, batch, job.pretrained)
+        output = job.task.run(module, batch, job.pretrained)
         loss = job.loss.sum(output, batch) / job.loss.weight(batch).clamp(min=1)
         return [*job.task.outputs(output, batch), np.asarray(float(loss))]
 
-    with job.compute.autocast():
-        prefix = find_prefix(job.model, blocks, collate(examples), job.strategy.train_mode)
-    rough = job.compute.mixed_precision not in ("no", None)
-    return prefix, upper_model(job.model, prefix, examples, collate, said, ROUGH if rough else TOLERANCE)
+    tolerance = TOLERANCE if job.compute.mixed_precision in ("no", None) else ROUGH
+    try:
+        with job.compute.autocast():
+            prefix = find_prefix(job.model, blocks, collate(examples), job.strategy.train_mode)
+            upper = upper_model(job.model, prefix, examples, collate, said, tolerance)
+        return prefix, upper, _store(job, prefix)
+    except CannotSkipError as error:
+        return str(error)
+    except torch.OutOfMemoryError:
+        return f"{len(examples)} rows at once do not fit in this device's memory"
+
+
+def _agreed(tried: Tried | str, compute: Accelerator) -> Tried | str:
+    """What this process found, or why another cannot: they have to do alike."""
+    mine = tried if isinstance(tried, str) else None
+    reasons = gather_object([mine]) if compute.num_processes > 1 else [mine]
+    return next((reason for reason in reasons if reason is not None), tried)
 
 
 def _probe(examples: Examples) -> NDArray[np.int64]:

@@ -16,10 +16,10 @@ from torch import nn
 
 from hftransfer.checkpoint import Checkpoint, load_checkpoint
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by
-from hftransfer.features import prefix
 from hftransfer.features.head import HeadModel
 from hftransfer.features.rows import collate
 from hftransfer.features.states import ExamplesWithStates
+from hftransfer.features.upper import UpperModel, collate_with_states
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
@@ -74,7 +74,7 @@ class Job:
     examples: Mapping[str, Examples]
     loss: Loss
     head: HeadModel | None = None
-    upper: prefix.UpperModel | None = None
+    upper: UpperModel | None = None
 
     @property
     def task(self) -> Task:
@@ -95,7 +95,7 @@ class Job:
         if self.head is not None:
             return collate(examples) | self.task.targets(examples, self.pretrained)
         if self.upper is not None:
-            return prefix.collate(examples, self._collate_rows)
+            return collate_with_states(examples, self._collate_rows)
         return self._collate_rows(examples)
 
     def _collate_rows(self, examples: Any) -> Batch:

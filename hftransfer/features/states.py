@@ -23,9 +23,10 @@ from accelerate import Accelerator
 from accelerate.utils import send_to_device
 from numpy.typing import NDArray
 
-from hftransfer.features.prefix import STATES, Collate, Prefix, inputs_of, rows_of_states, run_until
+from hftransfer.features.prefix import STATES, Prefix, inputs_of, run_until
 from hftransfer.features.rows import UNSAID, batches_alike, row_keys
 from hftransfer.features.store import FeatureStore
+from hftransfer.features.upper import Collate, rows_of_states
 from hftransfer.files import sha256
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import Examples

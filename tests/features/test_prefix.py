@@ -13,19 +13,15 @@ import transformers
 from tiny import FAMILIES, TEXT_FAMILIES, load_classifier, make_batch
 
 from hftransfer.features.prefix import (
-    MASK,
     STATES,
     CannotSkipError,
     Prefix,
-    UpperModel,
-    collate,
     find_prefix,
     frozen_blocks,
     inputs_of,
-    rows_of_states,
     run_until,
-    upper_model,
 )
+from hftransfer.features.upper import MASK, UpperModel, collate_with_states, rows_of_states, upper_model
 from hftransfer.strategies import LoRA, Partial, Strategy, structure
 from hftransfer.tasks.base import LABELS
 
@@ -100,14 +96,14 @@ def test_it_gives_what_the_whole_model_gives(family: str, strategy: str, tiny_ch
     # The rows were not among those that it was tried on, and are padded in another way than they were computed.
     kept = case.with_states(prefix, case.rows[4:])
     with torch.no_grad():
-        short = upper(**collate(kept[::-3], case.collate)).logits
+        short = upper(**collate_with_states(kept[::-3], case.collate)).logits
         whole = case.model(**case.collate(case.rows[4:][::-3])).logits
         assert gap(short, whole) < 1e-5
         assert gap(short, whole.flip(0)) > 1e-3
         # Lower weights are not looked at any more: those are not what it gives for.
         for parameter in case.model.get_submodule(prefix.blocks[0]).parameters():
             parameter.mul_(3 * torch.rand_like(parameter))
-        assert gap(upper(**collate(kept[::-3], case.collate)).logits, whole) < 1e-5
+        assert gap(upper(**collate_with_states(kept[::-3], case.collate)).logits, whole) < 1e-5
         assert gap(case.model(**case.collate(case.rows[4:][::-3])).logits, whole) > 1e-4
 
 
@@ -127,7 +123,7 @@ def test_training_it_trains_the_model(family: str, tiny_checkpoint: Tiny) -> Non
     expected = torch.autograd.grad(
         whole(**batch).logits.square().sum(), [p for p in whole.parameters() if p.requires_grad]
     )
-    kept = collate(case.with_states(prefix, case.rows), case.collate)
+    kept = collate_with_states(case.with_states(prefix, case.rows), case.collate)
     upper.eval()(**kept).logits.square().sum().backward()
     found = [p.grad for p in whole.parameters() if p.requires_grad]
     assert len(found) == len(expected) > 4
