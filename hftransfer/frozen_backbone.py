@@ -14,6 +14,7 @@ from torch import nn
 from hftransfer.features.head import Asked, read_by_head
 from hftransfer.features.rows import CachedExamples, extract
 from hftransfer.features.store import evict, size_bound
+from hftransfer.frozen_blocks import on_hidden_states
 from hftransfer.heads.model import PooledModel
 from hftransfer.heads.pairs import combine
 from hftransfer.job import Clock, Job
@@ -27,13 +28,13 @@ from hftransfer.training.events import Extraction
 def on_features(job: Job, clock: Clock) -> Job:
     """The job with features for examples, where its backbone is frozen and its head reads one vector a row.
 
-    Any other job as it is; and why, where a frozen backbone has to run in every epoch all the same.
+    Any other job as `on_hidden_states` gives it, where blocks of the backbone are frozen.
     """
     body = structure.backbone(job.model)
     moved = [name for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     inside = set(moved) - set(structure.head_parameters(job.model))
     if body is structure.pretrained(job.model)[1] is job.model or not inside <= job.checkpoint.fresh:
-        return job
+        return on_hidden_states(job, clock)
     size_bound()  # a number that is none is told before the work, not after
     why_not = _why_not(job) if not inside else "weights in it start from random, and are trained"
     head: Any = None
@@ -43,8 +44,7 @@ def on_features(job: Job, clock: Clock) -> Job:
         if head is None:
             why_not = "its head looks at more than one vector of a row"
     if head is None:
-        clock.note([f"the frozen backbone runs anew in every epoch: {why_not}"])
-        return job
+        return on_hidden_states(job, clock, why_not)
     with clock("features", "asking the frozen backbone about every row, once"):
         cached = _cached(job, head, clock)
     return replace(job, examples=cached, head=head.head if isinstance(head, PooledModel) else head)

@@ -17,6 +17,8 @@ from torch import nn
 from hftransfer.checkpoint import Checkpoint, load_checkpoint
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by
 from hftransfer.features.rows import collate
+from hftransfer.features.states import ExamplesWithStates
+from hftransfer.features.upper import UpperModel, collate_with_states
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
@@ -58,7 +60,8 @@ class Job:
     """All that training reads: made once by `prepare`. model: the strategy's, not yet prepared by Accelerate.
 
     head: what is run in the model's place where its backbone has been asked about every row already: see
-    `frozen_backbone`; the examples are then features.
+    `frozen_backbone`; the examples are then features. upper: the same where its lower blocks alone have been: see
+    `frozen_blocks`; the examples then have hidden states beside them.
     """
 
     recipe: Recipe
@@ -70,6 +73,7 @@ class Job:
     examples: Mapping[str, Examples]
     loss: Loss
     head: nn.Module | None = None
+    upper: UpperModel | None = None
 
     @property
     def task(self) -> Task:
@@ -83,16 +87,21 @@ class Job:
 
     @property
     def module(self) -> nn.Module:
-        """What is run on batches: the model, or its head alone."""
-        return self.model if self.head is None else self.head
+        """What is run on batches: the model, its upper part or its head alone."""
+        return self.head or self.upper or self.model
 
     def collate(self, examples: Any) -> Batch:
         if self.head is not None:
             return collate(examples) | self.task.targets(examples, self.pretrained)
+        if self.upper is not None:
+            return collate_with_states(examples, self._collate_rows)
+        return self._collate_rows(examples)
+
+    def _collate_rows(self, examples: Any) -> Batch:
         return self.task.collate(examples, self.pretrained)
 
     def augment(self, batch: Batch) -> Batch:
-        return batch if self.head is not None else self.task.augment(batch, self.pretrained)
+        return batch if self.module is not self.model else self.task.augment(batch, self.pretrained)
 
     @cached_property
     def findings(self) -> tuple[str, ...]:
@@ -124,6 +133,11 @@ class Job:
         """The class of every training example, (N,), where the rows have one."""
         classes = self.task.classes(self.splits.train)
         return None if classes is None else classes[rows_of(self.examples["train"])]
+
+    def encoded(self, split: str) -> Examples:
+        """The examples of a split as its task encoded them, whatever is beside them now."""
+        examples = self.examples[split]
+        return examples.examples if isinstance(examples, ExamplesWithStates) else examples
 
     def rows(self, split: str) -> Any:
         return self.splits.by_name[split]

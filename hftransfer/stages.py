@@ -97,7 +97,7 @@ def evaluate(job: Job, split: str, *, rows: int) -> tuple[Predictions, dict[str,
 
     Validation also decides what the task has to tune (thresholds), and is then scored by it.
     """
-    task, examples, table = job.task, job.examples[split], job.rows(split)
+    task, examples, table = job.task, job.encoded(split), job.rows(split)
     outputs = _outputs(job, split, rows)
     if split == "validation":
         job.pretrained.remember(task.tune(outputs.arrays, examples, table, job.pretrained))

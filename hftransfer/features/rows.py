@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from typing import Any
@@ -14,7 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, send_to_device
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from hftransfer.errors import DataError
 from hftransfer.features.head import Asked
@@ -167,7 +167,7 @@ def _compute(
     rows: list[NDArray[np.int64]] = []
     values: list[list[NDArray[np.float32]]] = [[] for _ in asked.readings]
     done = kept = 0
-    for batch in _batches(mine, examples.lengths):
+    for batch in batches_alike(mine, examples.lengths):
         inputs = collate_rows([_inputs(examples[int(row)]) for row in batch])
         with torch.inference_mode(), compute.autocast():
             given = asked.pooled(send_to_device(inputs, compute.device))
@@ -193,7 +193,7 @@ def _inputs(example: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in example.items() if name != LABELS}
 
 
-def _batches(rows: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
+def batches_alike(rows: NDArray[np.int64], lengths: NDArray[np.int64] | None) -> Iterator[NDArray[np.int64]]:
     """Rows of like length together, the longest first, so many that they hold about `TOKENS` tokens."""
     if lengths is None:
         yield from (rows[start : start + IMAGES] for start in range(0, len(rows), IMAGES))
@@ -227,24 +227,35 @@ def backbone_key(asked: Asked, reading: Any, compute: Accelerator, weights: str 
 
     weights: the digest of the backbone's tensors, where it is known already.
     """
-    config = {key: value for key, value in asked.config.to_dict().items() if key not in UNSAID}
     facts = {
         "code": CODE,
-        "kind": type(asked.backbone).__name__,
-        "config": config,
         "reading": [type(reading).__name__, asdict(reading)],
+        "weights": weights or _weights(asked.backbone),
+    }
+    return key_of(facts, asked.backbone, asked.config, compute)
+
+
+def key_of(facts: Mapping[str, Any], backbone: nn.Module, config: Any, compute: Accelerator) -> str:
+    """The name of a folder: a digest of facts and of how all backbones are asked."""
+    common = {
+        "kind": type(backbone).__name__,
+        "config": {key: value for key, value in config.to_dict().items() if key not in UNSAID},
         "precision": compute.mixed_precision,
         "device": compute.device.type,
         "versions": [version("torch"), version("transformers")],
-        "weights": weights or _weights(asked.backbone),
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()[:32]
+    told = json.dumps({**common, **facts}, sort_keys=True, default=str)
+    return hashlib.sha256(told.encode()).hexdigest()[:32]
 
 
-def _weights(backbone: nn.Module) -> str:
-    """A digest of its parameters and buffers."""
+def digest_of(tensors: Iterable[tuple[str, Tensor]]) -> str:
+    """Of tensors by their names."""
     found = hashlib.sha256()
-    for name, tensor in sorted([*backbone.named_parameters(), *backbone.named_buffers()]):
+    for name, tensor in sorted(tensors, key=lambda one: one[0]):
         found.update(f"{name} {tensor.dtype} {tuple(tensor.shape)} ".encode())
         found.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().tobytes())
     return found.hexdigest()
+
+
+def _weights(backbone: nn.Module) -> str:
+    return digest_of([*backbone.named_parameters(), *backbone.named_buffers()])

@@ -76,7 +76,7 @@ class FeatureStore:
         found = np.zeros(len(keys), dtype=bool)
         features: Features | None = None
         damaged = []
-        for file in self._files():
+        for file in self.files():
             try:
                 content = file.read_bytes()
             except FileNotFoundError:
@@ -97,17 +97,25 @@ class FeatureStore:
                 features = np.zeros((len(keys), *tensors["features"].shape[1:]), np.float32)
             features[hits] = tensors["features"][order[places[hits]]]
             found |= hits
-        with suppress(OSError):  # it may be there and another user's, to be read alone
-            os.utime(self.folder)  # when it was used last
+        self.touch()
         return features, found, tuple(damaged)
+
+    def touch(self) -> None:
+        """Say that it is used now."""
+        with suppress(OSError):  # it may be there and another user's, to be read alone
+            os.utime(self.folder)
 
     def write(self, keys: Keys, features: Features) -> None:
         """Keep the features (N, ...) of N rows. Raises InputError where the folder takes no more."""
+        import numpy as np
         from safetensors.numpy import save
 
-        if not len(keys):
-            return
-        content = save({"keys": keys, "features": features})
+        if len(keys):
+            # safetensors writes memory as it lies, and that of images may not lie in the order of its axes.
+            self.put(save({"keys": keys, "features": np.ascontiguousarray(features)}))
+
+    def put(self, content: bytes) -> Path:
+        """Keep a file of this content; returns where. Raises InputError where the folder takes no more."""
         final = self.folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}"
         with self._writing():
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -117,6 +125,7 @@ class FeatureStore:
                 stream.flush()
                 os.fsync(stream.fileno())
             new.replace(final)
+        return final
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -150,7 +159,7 @@ class FeatureStore:
         from safetensors import SafetensorError, safe_open
 
         count = 0
-        for file in self._files():
+        for file in self.files():
             with suppress(OSError, SafetensorError), safe_open(file, "numpy") as tensors:
                 count += tensors.get_slice("keys").get_shape()[0]
         return count
@@ -163,9 +172,10 @@ class FeatureStore:
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return sum(file.stat().st_size for file in self._files())
+        return sum(file.stat().st_size for file in self.files())
 
-    def _files(self) -> list[Path]:
+    def files(self) -> list[Path]:
+        """Those that are whole, or were when they were written."""
         return sorted(self.folder.glob(f"[!.]*{SUFFIX}")) if self.folder.is_dir() else []
 
 

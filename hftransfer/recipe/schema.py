@@ -235,7 +235,8 @@ class TrainingSection(Options):
     )
     cache_features: bool = Field(
         True,
-        description="what a frozen backbone says of every row is computed once, and kept on disk for later runs",
+        description="what a frozen backbone, or its frozen lower blocks, say of every row is computed once, and kept "
+        "on disk for later runs",
     )
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the GPU has it")
     workers: int = Field(0, ge=0, description="processes that prepare batches beside the training process")
