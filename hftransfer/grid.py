@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from hftransfer.errors import InputError, TrainingError
@@ -22,7 +24,7 @@ from hftransfer.recipe import TrainingSection
 from hftransfer.run_directory import RunDirectory
 from hftransfer.stages import EVALUATION_FACTOR, Trained, begin, happened, make_loader
 from hftransfer.strategies import structure
-from hftransfer.tasks.base import LABELS, forward
+from hftransfer.tasks.base import Examples, forward
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import Best, run_model, score_predictions
 from hftransfer.training.events import Begin, Evaluation, Step
@@ -108,9 +110,7 @@ def _made(job: Job, training: TrainingSection) -> tuple[list[Entry], Heads, Opti
     drawn = _drawn(job, grid.seeds)
     heads = Heads(head, [drawn[entry.seed] for entry in entries])
     raw = optimizer_of(_groups(heads, entries, training.learning_rate or job.strategy.peak), training)
-    bound = job.recipe.training.clip_norm
-    if bound is not None:
-        raw.register_step_pre_hook(lambda *_: _clip_each(heads, bound))
+    heads.moved_by(raw, job.recipe.training.clip_norm)
     return entries, heads, raw
 
 
@@ -159,23 +159,16 @@ def _put(job: Job, state: Mapping[str, Tensor]) -> None:
 
 def _groups(heads: Heads, entries: Sequence[Entry], peak: float) -> list[dict[str, Any]]:
     """Of every head its own rate and decay; as `parameter_groups`, biases and norms are not decayed."""
-    groups = []
-    for entry, copy in zip(entries, heads.copies, strict=True):
-        for decayed in (True, False):
-            chosen = [parameter for parameter in copy.parameters() if (parameter.ndim > 1) == decayed]
-            groups.append(
-                {
-                    "params": chosen,
-                    "multiplier": entry.learning_rate / peak,
-                    "weight_decay": entry.weight_decay if decayed else 0.0,
-                }
-            )
-    return [group for group in groups if group["params"]]
-
-
-def _clip_each(heads: Heads, bound: float) -> None:
-    for copy in heads.copies:
-        torch.nn.utils.clip_grad_norm_(copy.parameters(), bound)
+    groups: dict[tuple[float, float], list[Parameter]] = defaultdict(list)
+    for values in heads.stacked:
+        decayed = values[0].ndim > 1
+        settings = [(one.learning_rate, one.weight_decay if decayed else 0.0) for one in entries]
+        for setting, part in heads.parts(values, settings):
+            groups[setting].append(part)
+    return [
+        {"params": parameters, "multiplier": rate / peak, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
 
 
 def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:
@@ -190,20 +183,27 @@ def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:
         run=forward,
         keep=lambda output, batch: list(output.logits.float().cpu().numpy().swapaxes(0, 1)),
     )
-    logits = np.stack(outputs.arrays)  # (N, G, C)
-    return [_value(job, logits[:, number], metric, examples, table) for number in range(len(heads.copies))]
-
-
-def _value(job: Job, logits: NDArray[np.float32], metric: str, examples: Any, table: Any) -> Any:
+    logits = np.stack(outputs.arrays, axis=1)  # (G, N, C)
     if metric == "loss":
-        batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
-        output = SimpleNamespace(logits=torch.from_numpy(np.ascontiguousarray(logits)))
-        return float(job.loss.sum(output, batch) / job.loss.weight({LABELS: batch[LABELS]}))
+        return _losses(job, logits, examples)
+    references = job.task.references(table, job.splits.labels)
+    return [_value(job, one, metric, examples, table, references) for one in logits]
+
+
+def _losses(job: Job, logits: NDArray[np.float32], examples: Examples) -> list[float]:
+    batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
+    weight = float(job.loss.weight(batch))
+    return [
+        float(job.loss.sum(SimpleNamespace(logits=torch.from_numpy(one)), batch)) / weight for one in logits
+    ]
+
+
+def _value(
+    job: Job, logits: NDArray[np.float32], metric: str, examples: Examples, table: Any, references: Any
+) -> Any:
     job.pretrained.remember(job.task.tune(list(logits), examples, table, job.pretrained))
     said = job.task.decode(list(logits), examples, table, job.pretrained)
-    return score_predictions(
-        [metric], said, job.task.references(table, job.splits.labels), job.splits.labels
-    )[metric]
+    return score_predictions([metric], said, references, job.splits.labels)[metric]
 
 
 def _take_in(entries: Sequence[Entry], values: Sequence[Any], metric: str, step: int) -> int:
