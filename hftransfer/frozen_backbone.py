@@ -87,7 +87,8 @@ def _probe(job: Job) -> Mapping[str, Any]:
 
 def _cached(job: Job, name: str, values: Any) -> CachedExamples:
     examples, table = job.examples[name], job.rows(name)
-    labels = list(table["label"]) if "label" in table.column_names else None
+    labels = table["label"][:] if "label" in table.column_names else None
     if labels is not None and examples.rows is not None:
         labels = [labels[int(row)] for row in examples.rows]
-    return CachedExamples(values, labels, examples.lengths, examples.rows, examples.findings)
+    targets = job.task.targets([{LABELS: label} for label in labels or ()] or [{}], job.pretrained)
+    return CachedExamples(values, labels, examples.lengths, examples.rows, examples.findings, targets)

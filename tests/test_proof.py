@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from toy import toy_recipe, write_texts
 
 from hftransfer.errors import ReloadError
-from hftransfer.proof import Artefact, difference, prove
+from hftransfer.proof import Artefact, FreshProcess, difference, prove
 from hftransfer.result import Result
 from hftransfer.runner import run
 from hftransfer.tasks.base import Pretrained
@@ -43,9 +43,9 @@ def proof(result: Result, trained: Any, **changed: Path) -> dict[str, Any]:
     parts = {"model": result.model, "adapter": result.run_dir / "adapter", **changed}
     artefact = Artefact(parts["model"], parts["adapter"], result.checkpoint["name"], None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(result.model)
-    return prove(
-        artefact, result.recipe.task, ROWS, trained, Pretrained(tokenizer, trained.config, result.max_length)
-    )
+    pretrained = Pretrained(tokenizer, trained.config, result.max_length)
+    with FreshProcess() as fresh:
+        return prove(artefact, result.recipe.task, ROWS, trained, pretrained, fresh)
 
 
 def broken(folder: Path, copy: Path, name: str) -> Path:
