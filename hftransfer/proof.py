@@ -1,9 +1,9 @@
 """The reload proof: the artefact, loaded in a fresh process the way a user would, gives the same outputs.
 
-`prove` writes a probe (a few real rows) into a temporary folder and names it to `python -m hftransfer.proof`, a process
-that knows nothing of the training. It loads the artefact by transformers' auto classes, by `transformers.pipeline`,
-and, where there is an adapter, by `peft.PeftModel` on the base checkpoint, under another seed, and writes down what each
-of them says of the rows. Importing all these takes it seconds, so it may be started before there is an artefact.
+`prove` writes a probe (a few real rows) into a temporary folder and names it to `python -m hftransfer.proof`; that
+process knows nothing of the training. It loads the artefact by transformers' auto classes, by `transformers.pipeline`,
+and, where there is an adapter, by `peft.PeftModel` on the base checkpoint, under another seed, and writes down what
+each of them says of the rows. Importing all that takes seconds: it may be started before there is an artefact.
 """
 
 from __future__ import annotations

@@ -155,7 +155,7 @@ def _baselines(job: Job, splits: Sequence[str]) -> dict[str, dict[str, dict[str,
 
 
 def save(job: Job, scores: Scores, run_dir: RunDirectory, fresh: FreshProcess) -> dict[str, Any]:
-    """Write the artefact and the predictions, then prove that the artefact loads and gives the same outputs, in `fresh`."""
+    """Write the artefact and the predictions, then prove that the artefact gives the same outputs in `fresh`."""
     job.compute.wait_for_everyone()
     if not job.compute.is_main_process:
         return {}

@@ -86,7 +86,8 @@ class TrainLoader:
 def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers: int) -> Iterator[Batch]:
     """Batches of tensors for lists of rows, in order."""
     if not workers:
-        return (_batch(examples, collate, rows) for rows in batches)
+        at_once = examples.batch if isinstance(examples, Batches) else lambda rows: None
+        return (at_once(rows) or collate([examples[int(row)] for row in rows]) for rows in batches)
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]  # torch asks for its own base class where a sequence is enough
         batch_sampler=[batch.tolist() for batch in batches],
@@ -94,11 +95,6 @@ def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers:
         num_workers=workers,
     )
     return _unwrapped(iter(loader))
-
-
-def _batch(examples: Examples, collate: Collate, rows: Rows) -> Batch:
-    ready = examples.batch(rows) if isinstance(examples, Batches) else None
-    return collate([examples[int(row)] for row in rows]) if ready is None else ready
 
 
 def _unwrapped(batches: Iterator[Batch]) -> Iterator[Batch]:
