@@ -89,10 +89,17 @@ class Heads(nn.Module):
         bound: of the norm of every copy's gradient, each by itself; None for none.
         """
 
+        found: list[int] = []
+
         def before(*_: Any) -> None:
             if bound is not None:
                 self._clip(bound)
+            # Preparing a module for several processes, or for a device, gives its parameters other memory.
+            where = [values.data_ptr() for values in self.stacked]
+            moved, found[:] = where != found, where
             for values, place, part in self._parts:
+                if moved:
+                    part.data = values.data[place]
                 part.grad = None if values.grad is None else values.grad[place]
 
         def after(*_: Any) -> None:

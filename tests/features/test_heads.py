@@ -79,6 +79,8 @@ def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_chec
         [{"params": [part], "lr": rate, "weight_decay": decay} for (rate, decay), part in parts], training
     )
     heads.moved_by(raw, BOUND)
+    for values in heads.stacked:  # as preparing a module for several processes or a device does
+        values.data = values.data.clone()
     labels = {LABELS: torch.arange(len(features)) % head.config.num_labels}
     halves = [(features, labels), (features.flip(0), labels)]
     for _ in range(3):
