@@ -20,7 +20,7 @@ from hftransfer.heads.pairs import combine
 from hftransfer.job import Clock, Job
 from hftransfer.other_head import probe_rows
 from hftransfer.strategies import structure
-from hftransfer.tasks.base import Examples
+from hftransfer.tasks.base import LABELS, Examples
 from hftransfer.tasks.texts import sides_of
 from hftransfer.training.events import Extraction
 
@@ -102,7 +102,8 @@ def _combined(sides: Sequence[NDArray[np.float32]]) -> NDArray[np.float32]:
 def _examples(job: Job, name: str, readings: Sequence[NDArray[np.float32]]) -> CachedExamples:
     features = readings[0] if len(readings) == 1 else np.stack(readings, axis=1)
     examples, table = job.examples[name], job.rows(name)
-    labels = list(table["label"]) if "label" in table.column_names else None
+    labels = table["label"][:] if "label" in table.column_names else None
     if labels is not None and examples.rows is not None:
         labels = [labels[int(row)] for row in examples.rows]
-    return CachedExamples(features, labels, examples.lengths, examples.rows, examples.findings)
+    targets = job.task.targets([{LABELS: label} for label in labels or ()] or [{}], job.pretrained)
+    return CachedExamples(features, labels, examples.lengths, examples.rows, examples.findings, targets)

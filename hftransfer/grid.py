@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import statistics
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -13,16 +14,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from hftransfer.errors import InputError, TrainingError
 from hftransfer.features.heads import Heads, SumOverHeads
+from hftransfer.heads.model import OnFeatures, PooledModel, draw
 from hftransfer.job import Clock, Job
 from hftransfer.recipe import TrainingSection
 from hftransfer.run_directory import RunDirectory
 from hftransfer.stages import EVALUATION_FACTOR, Trained, begin, happened, make_loader
 from hftransfer.strategies import structure
-from hftransfer.tasks.base import LABELS, forward
+from hftransfer.tasks.base import Examples, forward
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import Best, run_model, score_predictions
 from hftransfer.training.events import Begin, Evaluation, Step
@@ -32,8 +35,10 @@ from hftransfer.training.optimizer import optimizer_of
 
 @dataclass
 class Entry:
-    """One of the heads. value: its best score on validation so far, after how many steps."""
+    """One of the heads. reading: what it looks at, in words. value: its best score on validation so far, after how many
+    steps."""
 
+    reading: str
     learning_rate: float
     weight_decay: float
     seed: int
@@ -94,6 +99,8 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
             break
     number, state = kept if kept is not None else (0, heads.state(0))
     _put(job, state)
+    if isinstance(job.head, OnFeatures):
+        job.head.chosen = _readings(job).index(entries[number].reading)
     run_dir.save_grid({"metric": best.metric, "best": number, "heads": [asdict(entry) for entry in entries]})
     clock.note(_told(entries, number, best.metric))
     return Trained(last, best, loader.micro_batch_size)
@@ -104,14 +111,22 @@ def _made(job: Job, training: TrainingSection) -> tuple[list[Entry], Heads, Opti
     grid, head = job.strategy.heads, job.head
     assert grid is not None
     assert head is not None
-    entries = [Entry(*one) for one in product(grid.learning_rates, grid.weight_decays, range(grid.seeds))]
+    # Those that look at the same stand next to one another: see `Heads`.
+    told = _readings(job)
+    settings = product(told, grid.learning_rates, grid.weight_decays, range(grid.seeds))
+    entries = [Entry(*one) for one in settings]
     drawn = _drawn(job, grid.seeds)
-    heads = Heads(head, [drawn[entry.seed] for entry in entries])
+    readings = [told.index(entry.reading) for entry in entries] if len(told) > 1 else None
+    heads = Heads(head, [drawn[entry.seed] for entry in entries], readings)
     raw = optimizer_of(_groups(heads, entries, training.learning_rate or job.strategy.peak), training)
-    bound = job.recipe.training.clip_norm
-    if bound is not None:
-        raw.register_step_pre_hook(lambda *_: _clip_each(heads, bound))
+    heads.moved_by(raw, job.recipe.training.clip_norm)
     return entries, heads, raw
+
+
+def _readings(job: Job) -> list[str]:
+    """What heads look at, in words."""
+    asked: Any = job.model if isinstance(job.model, PooledModel) else job.head
+    return [reading.told for reading in asked.readings]
 
 
 def _all_finite(steps: Iterator[Step]) -> Iterator[Step]:
@@ -143,7 +158,10 @@ def _drawn(job: Job, seeds: int) -> list[dict[str, Tensor]]:
         )
     for seed in range(1, seeds):
         seed_everything(job.recipe.training.seed, seed)
-        structure.initialize(job.model, fresh)
+        if isinstance(job.model, PooledModel):
+            draw(job.model)
+        else:
+            structure.initialize(job.model, fresh)
         job.task.begin(job.model, job.checkpoint.fresh, job.splits.train, job.splits.labels)
         states.append(taken())
     _put(job, states[0])
@@ -159,23 +177,16 @@ def _put(job: Job, state: Mapping[str, Tensor]) -> None:
 
 def _groups(heads: Heads, entries: Sequence[Entry], peak: float) -> list[dict[str, Any]]:
     """Of every head its own rate and decay; as `parameter_groups`, biases and norms are not decayed."""
-    groups = []
-    for entry, copy in zip(entries, heads.copies, strict=True):
-        for decayed in (True, False):
-            chosen = [parameter for parameter in copy.parameters() if (parameter.ndim > 1) == decayed]
-            groups.append(
-                {
-                    "params": chosen,
-                    "multiplier": entry.learning_rate / peak,
-                    "weight_decay": entry.weight_decay if decayed else 0.0,
-                }
-            )
-    return [group for group in groups if group["params"]]
-
-
-def _clip_each(heads: Heads, bound: float) -> None:
-    for copy in heads.copies:
-        torch.nn.utils.clip_grad_norm_(copy.parameters(), bound)
+    groups: dict[tuple[float, float], list[Parameter]] = defaultdict(list)
+    for values in heads.stacked:
+        decayed = values[0].ndim > 1
+        settings = [(one.learning_rate, one.weight_decay if decayed else 0.0) for one in entries]
+        for setting, part in heads.parts(values, settings):
+            groups[setting].append(part)
+    return [
+        {"params": parameters, "multiplier": rate / peak, "weight_decay": decay}
+        for (rate, decay), parameters in groups.items()
+    ]
 
 
 def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:
@@ -190,20 +201,27 @@ def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:
         run=forward,
         keep=lambda output, batch: list(output.logits.float().cpu().numpy().swapaxes(0, 1)),
     )
-    logits = np.stack(outputs.arrays)  # (N, G, C)
-    return [_value(job, logits[:, number], metric, examples, table) for number in range(len(heads.copies))]
-
-
-def _value(job: Job, logits: NDArray[np.float32], metric: str, examples: Any, table: Any) -> Any:
+    logits = np.stack(outputs.arrays, axis=1)  # (G, N, C)
     if metric == "loss":
-        batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
-        output = SimpleNamespace(logits=torch.from_numpy(np.ascontiguousarray(logits)))
-        return float(job.loss.sum(output, batch) / job.loss.weight({LABELS: batch[LABELS]}))
+        return _losses(job, logits, examples)
+    references = job.task.references(table, job.splits.labels)
+    return [_value(job, one, metric, examples, table, references) for one in logits]
+
+
+def _losses(job: Job, logits: NDArray[np.float32], examples: Examples) -> list[float]:
+    batch = job.task.targets([examples[row] for row in range(len(examples))], job.pretrained)
+    weight = float(job.loss.weight(batch))
+    return [
+        float(job.loss.sum(SimpleNamespace(logits=torch.from_numpy(one)), batch)) / weight for one in logits
+    ]
+
+
+def _value(
+    job: Job, logits: NDArray[np.float32], metric: str, examples: Examples, table: Any, references: Any
+) -> Any:
     job.pretrained.remember(job.task.tune(list(logits), examples, table, job.pretrained))
     said = job.task.decode(list(logits), examples, table, job.pretrained)
-    return score_predictions(
-        [metric], said, job.task.references(table, job.splits.labels), job.splits.labels
-    )[metric]
+    return score_predictions([metric], said, references, job.splits.labels)[metric]
 
 
 def _take_in(entries: Sequence[Entry], values: Sequence[Any], metric: str, step: int) -> int:
@@ -226,7 +244,7 @@ def _told(entries: Sequence[Entry], number: int, metric: str) -> list[str]:
         return []
     spread = f"the median is {statistics.median(values):.4f}, from {min(values):.4f} to {max(values):.4f}"
     told = [
-        f"the best head: learning_rate {chosen.learning_rate:g}, weight_decay {chosen.weight_decay:g}, seed "
+        f"the best head: on {chosen.reading}, learning_rate {chosen.learning_rate:g}, weight_decay {chosen.weight_decay:g}, seed "
         f"{chosen.seed}: {metric} {chosen.value:.4f} on validation; of all {len(entries)} {spread}"
     ]
     rates = sorted({entry.learning_rate for entry in entries})

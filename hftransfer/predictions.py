@@ -29,10 +29,10 @@ def table(rows: Any, task: Task, predictions: Predictions, labels: Sequence[str]
     import numpy as np
     import pyarrow as pa
 
-    columns: dict[str, Any] = {"row": rows["row"]} if "row" in rows.column_names else {}
+    columns: dict[str, Any] = {"row": rows["row"][:]} if "row" in rows.column_names else {}
     for role in task.inputs:
         if role in rows.column_names and task.columns[role].kind not in HEAVY:
-            columns[role] = rows[role]
+            columns[role] = rows[role][:]
     if task.target is not None and task.target in rows.column_names:
         columns[task.target] = task.told(rows, labels)
     columns |= added(predictions.answers)

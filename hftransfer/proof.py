@@ -1,9 +1,9 @@
 """The reload proof: the artefact, loaded in a fresh process the way a user would, gives the same outputs.
 
-`prove` writes a probe (a few real rows) into a temporary folder and starts `python -m hftransfer.proof FOLDER`;
-that process knows nothing of the training. It loads the artefact by transformers' auto classes, by
-`transformers.pipeline`, and, where there is an adapter, by `peft.PeftModel` on the base checkpoint, under another
-seed, and prints what each of them says of the rows.
+`prove` writes a probe (a few real rows) into a temporary folder and names it to `python -m hftransfer.proof`; that
+process knows nothing of the training. It loads the artefact by transformers' auto classes, by `transformers.pipeline`,
+and, where there is an adapter, by `peft.PeftModel` on the base checkpoint, under another seed, and writes down what
+each of them says of the rows. Importing all that takes seconds: it may be started before there is an artefact.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +35,16 @@ TOLERANCE = 1e-3
 """Largest difference of a logit or a score, relative to the largest logit (at least 1). Merging an adapter in
 float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3."""
 ROWS = 16
+LAUNCHER = (
+    "RANK",
+    "LOCAL_RANK",
+    "WORLD_SIZE",
+    "LOCAL_WORLD_SIZE",
+    "MASTER_ADDR",
+    "MASTER_PORT",
+    "GROUP_RANK",
+)
+"""A launcher's variables, which would make the fresh process join the training's process group."""
 
 
 @dataclass(frozen=True)
@@ -45,16 +57,74 @@ class Artefact:
     revision: str | None
 
 
-def prove(artefact: Artefact, task: Task, rows: Any, model: Any, pretrained: Pretrained) -> dict[str, Any]:
+class FreshProcess:
+    """`python -m hftransfer.proof`, at most once; in a `with`, after which it is gone.
+
+    It ends as well when this process is killed: nobody then holds the other end of what it reads.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[str] | None = None
+
+    def __enter__(self) -> FreshProcess:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.communicate()
+
+    def start(self) -> None:
+        """Start it, if it is not there yet: it imports, and waits to be asked."""
+        if self._process is not None:
+            return
+        environment = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
+        # On the CPU, where float32 means float32: the question is whether the files are right.
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "hftransfer.proof"],
+            env=environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def ask(self, probe: Path) -> Callable[[], dict[str, Any]]:
+        """Name it the probe's folder. Returns what waits for its answers; raises ReloadError there."""
+        self.start()
+        process = self._process
+        assert process is not None
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it is gone: why, its answers tell
+            # A line, and not all up to the end: workers that load data hold copies of this end, too.
+            process.stdin.write(json.dumps(str(probe)) + "\n")
+            process.stdin.flush()
+
+        def answers() -> dict[str, Any]:
+            _, errors = process.communicate()
+            if process.returncode:
+                told = errors.strip().splitlines()
+                last = told[-1] if told else f"exit code {process.returncode}"
+                raise ReloadError(f"the saved model cannot be loaded in a fresh process: {last}")
+            found: dict[str, Any] = json.loads((probe / "answers.json").read_text(encoding="utf-8"))
+            return found
+
+        return answers
+
+
+def prove(
+    artefact: Artefact, task: Task, rows: Any, model: Any, pretrained: Pretrained, fresh: FreshProcess
+) -> dict[str, Any]:
     """Compare what the reloaded artefact says of `rows` (a datasets.Dataset) with what `model`, the trained one, says.
 
-    model: on the CPU, in evaluation mode.
+    model: on the CPU, in evaluation mode. fresh: what reloads it; it has not been asked before.
     Returns {"max_difference", "rows", "ways": {way: difference}}. Raises ReloadError when one differs, naming it.
     """
     with tempfile.TemporaryDirectory(prefix="hftransfer-proof-") as folder:
-        probe = _write_probe(Path(folder), artefact, task, rows, pretrained)
-        answers = _ask(probe)
-    arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
+        told = fresh.ask(_write_probe(Path(folder), artefact, task, rows, pretrained))
+        arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
+        answers = told()
     said = task.decode(arrays, examples, rows, pretrained).answers
     expected = {
         "arrays": [array.tolist() for array in evidence],
@@ -130,34 +200,6 @@ def _write_probe(folder: Path, artefact: Artefact, task: Task, rows: Any, pretra
     return folder
 
 
-def _ask(probe: Path) -> dict[str, Any]:
-    # A launcher's variables would make the fresh process join the training's process group.
-    launcher = (
-        "RANK",
-        "LOCAL_RANK",
-        "WORLD_SIZE",
-        "LOCAL_WORLD_SIZE",
-        "MASTER_ADDR",
-        "MASTER_PORT",
-        "GROUP_RANK",
-    )
-    environment = {key: value for key, value in os.environ.items() if key not in launcher}
-    # On the CPU, where float32 means float32: the question is whether the files are right.
-    environment["CUDA_VISIBLE_DEVICES"] = ""
-    done = subprocess.run(
-        [sys.executable, "-m", "hftransfer.proof", str(probe)],
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        last = done.stderr.strip().splitlines()[-1] if done.stderr.strip() else f"exit code {done.returncode}"
-        raise ReloadError(f"the saved model cannot be loaded in a fresh process: {last}")
-    answers: dict[str, Any] = json.loads((probe / "answers.json").read_text(encoding="utf-8"))
-    return answers
-
-
 def answer(folder: Path) -> dict[str, Any]:
     """What the artefact says of the probe's rows; runs in the fresh process."""
     import datasets
@@ -208,8 +250,14 @@ def answer(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """`python -m hftransfer.proof FOLDER`: answer the probe that lies there."""
-    folder = Path(sys.argv[1])
+    """`python -m hftransfer.proof`: answer the probe in the folder that standard input names, in a line of JSON."""
+    import datasets  # noqa: F401  # all that takes long, before there is anything to read
+    import transformers.pipelines  # noqa: F401
+
+    line = sys.stdin.readline()
+    if not line:
+        return  # there is nothing to prove, or nobody left to prove it to
+    folder = Path(json.loads(line))
     (folder / "answers.json").write_text(json.dumps(answer(folder)), encoding="utf-8")
 
 

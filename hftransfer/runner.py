@@ -134,6 +134,7 @@ def run(
     from hftransfer.job import Clock, prepare
     from hftransfer.other_head import with_other_head
     from hftransfer.probe import probe
+    from hftransfer.proof import FreshProcess
     from hftransfer.training.compute import make_accelerator
 
     plan = resolve(recipe)
@@ -156,12 +157,17 @@ def run(
         clock.note(job.findings)
     probe(job, run_dir, clock)
     job = on_features(job, clock)
-    with clock("train", "training"):
-        trained = train(job, run_dir, clock)
-    with clock("score", "scoring the best weights"):
-        scores = stages.score(job, trained)
-    with clock("save", "saving, and loading what was saved in a fresh process"):
-        proof = stages.save(job, scores, run_dir)
+    with FreshProcess() as fresh:
+        if compute.is_main_process and job.head is not None:
+            fresh.start()  # a head trains in seconds, and on one core: by then it will have imported what it needs
+        with clock("train", "training"):
+            trained = train(job, run_dir, clock)
+        if compute.is_main_process:
+            fresh.start()
+        with clock("score", "scoring the best weights"):
+            scores = stages.score(job, trained)
+        with clock("save", "saving, and loading what was saved in a fresh process"):
+            proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
     run_dir.finish(result.to_dict())
     compute.wait_for_everyone()

@@ -15,7 +15,7 @@ from hftransfer.checkpoint import quiet
 from hftransfer.errors import DataError
 from hftransfer.job import Clock, Job
 from hftransfer.predictions import write_predictions
-from hftransfer.proof import ROWS, Artefact, prove
+from hftransfer.proof import ROWS, Artefact, FreshProcess, prove
 from hftransfer.recipe import dump_recipe
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -154,8 +154,8 @@ def _baselines(job: Job, splits: Sequence[str]) -> dict[str, dict[str, dict[str,
     return {task.baseline_name: found} if found else {}
 
 
-def save(job: Job, scores: Scores, run_dir: RunDirectory) -> dict[str, Any]:
-    """Write the artefact and the predictions, then prove that the artefact loads and gives the same outputs."""
+def save(job: Job, scores: Scores, run_dir: RunDirectory, fresh: FreshProcess) -> dict[str, Any]:
+    """Write the artefact and the predictions, then prove that the artefact gives the same outputs in `fresh`."""
     job.compute.wait_for_everyone()
     if not job.compute.is_main_process:
         return {}
@@ -182,7 +182,7 @@ def save(job: Job, scores: Scores, run_dir: RunDirectory) -> dict[str, Any]:
     )
     chosen = np.linspace(0, len(job.splits.validation) - 1, min(ROWS, len(job.splits.validation)), dtype=int)
     probe = job.splits.validation.select(chosen.tolist())
-    return prove(artefact, job.task, probe, model, job.pretrained)
+    return prove(artefact, job.task, probe, model, job.pretrained, fresh)
 
 
 def result(

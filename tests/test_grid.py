@@ -9,10 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from cli_runner import hftransfer
 from pydantic import ValidationError
 from toy import toy_recipe, trained, write_images, write_texts
 
 from hftransfer.errors import InputError, TrainingError
+from hftransfer.recipe import dump_recipe
 from hftransfer.runner import run
 from hftransfer.strategies import Frozen
 from hftransfer.training.events import Event, Note
@@ -108,6 +110,28 @@ def test_other_kinds_of_problem(kind: str, tiny_checkpoint: Tiny, tmp_path: Path
     told = written(result.run_dir)
     best = told["heads"][told["best"]]
     assert result.metrics["validation"][told["metric"]] == pytest.approx(best["value"], abs=1e-5)
+
+
+def test_on_two_processes(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    """Plain SGD: Adam would make a large difference of the smallest rounding."""
+    strategy = {"name": "frozen", "grid": {**GRID, "seeds": 2}}
+    recipe = toy_recipe(
+        tiny_checkpoint("roberta"),
+        data,
+        strategy=strategy,
+        epochs=2,
+        best_metric="loss",
+        optimizer={"name": "sgd"},
+    )
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    values = []
+    for count in ("1", "2"):
+        output = tmp_path / count
+        done = hftransfer("run", tmp_path / "recipe.yaml", "--processes", count, "--output", output)
+        assert done.returncode == 0, done.stderr
+        values.append([one["value"] for one in written(output)["heads"]])
+    assert values[1] == pytest.approx(values[0], abs=1e-5)
+    assert len({round(value, 5) for value in values[0]}) > 4
 
 
 def test_what_is_said(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import shutil
+import subprocess
+import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from toy import toy_recipe, write_texts
 
 from hftransfer.errors import ReloadError
-from hftransfer.proof import Artefact, difference, prove
+from hftransfer.proof import Artefact, FreshProcess, difference, prove
 from hftransfer.result import Result
 from hftransfer.runner import run
 from hftransfer.tasks.base import Pretrained
@@ -43,9 +46,9 @@ def proof(result: Result, trained: Any, **changed: Path) -> dict[str, Any]:
     parts = {"model": result.model, "adapter": result.run_dir / "adapter", **changed}
     artefact = Artefact(parts["model"], parts["adapter"], result.checkpoint["name"], None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(result.model)
-    return prove(
-        artefact, result.recipe.task, ROWS, trained, Pretrained(tokenizer, trained.config, result.max_length)
-    )
+    pretrained = Pretrained(tokenizer, trained.config, result.max_length)
+    with FreshProcess() as fresh:
+        return prove(artefact, result.recipe.task, ROWS, trained, pretrained, fresh)
 
 
 def broken(folder: Path, copy: Path, name: str) -> Path:
@@ -104,6 +107,44 @@ def test_nan_is_not_equal(result: Result, model: Any) -> None:
         model.classifier.weight.fill_(math.nan)
     with pytest.raises(ReloadError, match="AutoModelForSequenceClassification by "):
         proof(result, model)
+
+
+def test_the_fresh_process_ends_with_whoever_started_it() -> None:
+    """Killed, it can tell nobody: what it has started sees that nobody is left to ask it anything."""
+    code = (
+        "from hftransfer.proof import FreshProcess\n"
+        "fresh = FreshProcess(); fresh.start(); print(fresh._process.pid, flush=True); input()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert parent.stdout is not None
+    child = int(parent.stdout.readline())
+    assert is_alive(child)
+    parent.kill()
+    parent.communicate()
+    end = time.monotonic() + 60
+    while is_alive(child) and time.monotonic() < end:
+        time.sleep(0.1)
+    assert not is_alive(child)
+
+
+def test_a_fresh_process_that_nobody_asks_is_gone_after_its_run() -> None:
+    with FreshProcess() as fresh:
+        fresh.start()
+        process = fresh._process
+        assert process is not None
+        assert process.poll() is None
+    assert process.poll() is not None
+
+
+def is_alive(process: int) -> bool:
+    """Whether there is such a process, and not only what is left of one until somebody asks how it ended."""
+    try:
+        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
+    except FileNotFoundError:
+        return False
+    return state != "Z"
 
 
 @pytest.mark.parametrize(

@@ -1,50 +1,164 @@
-"""Many heads on the same features, trained at once: every layer of theirs is one batched matrix product."""
+"""Many heads on the same features, trained at once: every layer of theirs is one product of matrices."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from types import SimpleNamespace
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.nn.functional import linear
+from torch.optim import Optimizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 
-from hftransfer.features.head import HeadModel
-from hftransfer.tasks.base import Loss
+from hftransfer.features.head import TOLERANCE
+from hftransfer.tasks.base import LABELS, Loss
+
+PROBE = 64
+"""Rows that a head is tried with: enough for a dropout to show."""
 
 
 class Heads(nn.Module):
-    """Copies of a head: `forward(features)` gives the logits of all of them, (G, B, C), each as it would alone."""
+    """Copies of a head: `forward(features)` gives the logits of all of them, (G, B, C), each as it would alone.
 
-    def __init__(self, head: HeadModel, states: Sequence[Mapping[str, Tensor]]) -> None:
-        """states: of every copy, parameter name (in `head`) -> its value."""
+    A parameter of all G copies is one tensor (G, ...): its gradient comes from one product, and processes exchange it
+    as one. An optimizer is given `parts` of it, a part for every setting of its own.
+    """
+
+    def __init__(
+        self,
+        head: nn.Module,
+        states: Sequence[Mapping[str, Tensor]],
+        readings: Sequence[int] | None = None,
+    ) -> None:
+        """states: of every copy, parameter name (in `head`) -> its value. readings: of every copy, which of the R
+        features it reads, see `forward`; those that read the same are best next to one another."""
         super().__init__()
         self.head = head
         self.names = tuple(states[0])
-        self.copies = nn.ModuleList(
-            nn.ParameterList(nn.Parameter(state[name].detach().clone()) for name in self.names)
-            for state in states
+        self.readings = None if readings is None else tuple(readings)
+        self.stacked = nn.ParameterList(
+            nn.Parameter(torch.stack([state[name].detach() for state in states])) for name in self.names
         )
+        self._parts: list[tuple[nn.Parameter, slice, nn.Parameter]] = []
+        self._linear: dict[tuple[bool, ...], bool] = {}
+
+    def __len__(self) -> int:
+        return len(self.stacked[0])
 
     def forward(self, features: Tensor) -> SequenceClassifierOutput:
-        """features: (B, ...), as for one head."""
-        stacked = {
-            name: torch.stack(values)
-            for name, *values in zip(self.names, *(copy.parameters() for copy in self.copies), strict=True)
-        }
+        """features: (B, ...), as for one head; with readings (B, R, ...)."""
+        if self._is_linear():
+            return SequenceClassifierOutput(logits=self._products(features))
 
-        def one(state: dict[str, Tensor]) -> Tensor:
-            logits: Tensor = functional_call(self.head, state, (features,)).logits
+        def one(state: dict[str, Tensor], given: Tensor) -> Tensor:
+            logits: Tensor = functional_call(self.head, state, (given,)).logits
             return logits
 
-        return SequenceClassifierOutput(logits=torch.vmap(one, randomness="different")(stacked))
+        given, place = features, None
+        if self.readings is not None:
+            given, place = features.movedim(1, 0)[list(self.readings)], 0
+        stacked = dict(zip(self.names, self.stacked, strict=True))
+        logits = torch.vmap(one, in_dims=(0, place), randomness="different")(stacked, given)
+        return SequenceClassifierOutput(logits=logits)
 
     def state(self, number: int) -> dict[str, Tensor]:
         """The parameters of one of the copies, by their names in the head."""
-        return dict(zip(self.names, self.copies[number].parameters(), strict=True))
+        return {name: values[number] for name, values in zip(self.names, self.stacked, strict=True)}
+
+    def parts(self, values: nn.Parameter, settings: Sequence[Hashable]) -> Iterator[tuple[Any, nn.Parameter]]:
+        """(setting, a parameter of an optimizer's own) for every run of copies with the same setting.
+
+        values: one of `stacked`; the parts are views of it, so that what moves them moves it. settings: one a copy.
+        """
+        start = 0
+        for setting, run in groupby(settings):
+            place = slice(start, start + len(list(run)))
+            part = nn.Parameter(values.data[place])
+            self._parts.append((values, place, part))
+            start = place.stop
+            yield setting, part
+
+    def moved_by(self, optimizer: Optimizer, bound: float | None) -> None:
+        """Let the parts have the gradients of what they are parts of, whenever the optimizer steps.
+
+        bound: of the norm of every copy's gradient, each by itself; None for none.
+        """
+
+        found: list[int] = []
+
+        def before(*_: Any) -> None:
+            if bound is not None:
+                self._clip(bound)
+            # Preparing a module for several processes, or for a device, gives its parameters other memory.
+            where = [values.data_ptr() for values in self.stacked]
+            moved, found[:] = where != found, where
+            for values, place, part in self._parts:
+                if moved:
+                    part.data = values.data[place]
+                part.grad = None if values.grad is None else values.grad[place]
+
+        def after(*_: Any) -> None:
+            for values in self.stacked:
+                values.grad = None
+
+        optimizer.register_step_pre_hook(before)
+        optimizer.register_step_post_hook(after)
+
+    def _clip(self, bound: float) -> None:
+        """As torch.nn.utils.clip_grad_norm_ does with the gradients of one copy, for every copy."""
+        gradients = [values.grad for values in self.stacked if values.grad is not None]
+        norms = torch.stack([torch.linalg.vector_norm(one.flatten(1), dim=1) for one in gradients])
+        factors = (bound / (torch.linalg.vector_norm(norms, dim=0) + 1e-6)).clamp(max=1.0)
+        if bool((factors < 1).any()):
+            for one in gradients:
+                one.mul_(factors.reshape(-1, *[1] * (one.ndim - 1)))
+
+    def _products(self, features: Tensor) -> Tensor:
+        """Of heads that are one linear layer: one product for all that read the same."""
+        weight, bias = self.stacked
+        if self.readings is None:
+            return _product(features, weight, bias)
+        runs = [(reading, len(list(run))) for reading, run in groupby(self.readings)]
+        counts = [count for _, count in runs]
+        parts = zip(runs, weight.split(counts), bias.split(counts), strict=True)
+        return torch.cat([_product(features[:, reading], *some) for (reading, _), *some in parts])
+
+    def _is_linear(self) -> bool:
+        """Whether the head, in the mode that it is in, is one linear layer and nothing else (no dropout): it is tried
+        with other weights, on features of its own."""
+        mode = tuple(module.training for module in self.head.modules())
+        if mode not in self._linear:
+            self._linear[mode] = self._try_linear()
+        return self._linear[mode]
+
+    @torch.no_grad()
+    def _try_linear(self) -> bool:
+        shapes = [values.shape[1:] for values in self.stacked]
+        if [len(shape) for shape in shapes] != [2, 1] or shapes[0][:1] != shapes[1]:
+            return False
+        device = self.stacked[0].device
+        weight, bias = (torch.linspace(-1, 1, one.numel(), device=device).reshape(one) for one in shapes)
+        features = torch.linspace(2, -2, PROBE * shapes[0][1], device=device).reshape(PROBE, -1)
+        own = linear(features, weight, bias)
+        try:
+            given = functional_call(
+                self.head, dict(zip(self.names, (weight, bias), strict=True)), (features,)
+            ).logits
+        except (RuntimeError, ValueError, IndexError):
+            return False  # it wants its features in another shape
+        atol = TOLERANCE * float(own.abs().max())
+        return given.shape == own.shape and torch.allclose(given, own, rtol=0, atol=atol)
+
+
+def _product(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
+    """(G, B, C) of features (B, D), weights (G, C, D) and biases (G, C)."""
+    logits = linear(features, weight.flatten(0, 1), bias.flatten())
+    return logits.reshape(len(features), *bias.shape).transpose(0, 1)
 
 
 @dataclass(frozen=True)
@@ -54,11 +168,10 @@ class SumOverHeads:
     loss: Loss
 
     def sum(self, output: Any, batch: Mapping[str, Tensor]) -> Tensor:
-        """output.logits: (G, B, C)."""
-        losses: Tensor = torch.vmap(lambda logits: self.loss.sum(SimpleNamespace(logits=logits), batch))(
-            output.logits
-        )
-        return losses.sum()
+        """output.logits: (G, B, C). A loss is a sum over targets: those of all heads make one batch."""
+        logits = output.logits.transpose(0, 1)  # as `_product` has them in memory
+        labels = batch[LABELS].repeat_interleave(logits.shape[1], dim=0)
+        return self.loss.sum(SimpleNamespace(logits=logits.flatten(0, 1)), {LABELS: labels})
 
     def weight(self, batch: Mapping[str, Tensor]) -> Tensor:
         return self.loss.weight(batch)

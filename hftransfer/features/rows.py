@@ -47,7 +47,8 @@ Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
 class CachedExamples:
     """Examples as their features, in the same order and of the same lengths: they make the same batches.
 
-    features: (N, ...). labels: the target of every example, or None.
+    features: (N, ...). labels: the target of every example, or None. targets: the same as one batch, as the task
+    collates them; given, batches are made without a look at single examples.
     """
 
     features: NDArray[np.float32]
@@ -55,6 +56,7 @@ class CachedExamples:
     lengths: NDArray[np.int64] | None
     rows: NDArray[np.int64] | None
     findings: tuple[str, ...]
+    targets: Batch | None = None
 
     def __len__(self) -> int:
         return len(self.features)
@@ -62,6 +64,14 @@ class CachedExamples:
     def __getitem__(self, index: int) -> dict[str, Any]:
         example: dict[str, Any] = {FEATURES: self.features[index]}
         return example if self.labels is None else {**example, LABELS: self.labels[index]}
+
+    def batch(self, rows: NDArray[np.int64]) -> Batch | None:
+        """What collating those examples gives; None where they have to be collated."""
+        if self.targets is None:
+            return None
+        chosen = torch.from_numpy(rows)
+        taken = {name: values[chosen] for name, values in self.targets.items()}
+        return {FEATURES: torch.from_numpy(self.features[rows]), **taken}
 
 
 def collate(examples: Sequence[Mapping[str, Any]]) -> Batch:

@@ -155,7 +155,10 @@ class ClassMetric(Metric):
             # scikit-learn takes a table of one column for two classes, of which 1 is the label.
             options["labels"] = [1] if several else list(range(count))
         # One for one call (0.3 ms): they hold rows, so one must not serve two callers.
-        result = self._load()().compute(references=references, **rows, **options, **self.arguments)
+        one = self._load()()
+        result = getattr(one, "of_arrays", one.compute)(
+            references=references, **rows, **options, **self.arguments
+        )
         (value,) = result.values()
         if not self.scalar:
             return [[int(cell) for cell in row] for row in value]

@@ -22,6 +22,15 @@ class InMemoryMetric(evaluate.Metric):  # type: ignore[misc]  # evaluate is unty
         """As `evaluate.Metric`, but in memory; turn that off to use evaluate's own `num_process` > 1."""
         super().__init__(config_name, keep_in_memory=keep_in_memory, **options)
 
+    def of_arrays(self, **arguments: Any) -> dict[str, Any]:
+        """What `compute` gives for whole arrays, int64 or float64 as its tables hold them.
+
+        Without such a table where none is asked for: `evaluate` encodes it value by value, 8 ms for a thousand rows.
+        """
+        if self.data_format == "numpy":
+            return self._compute(**arguments)  # type: ignore[no-any-return]
+        return self.compute(**arguments)  # type: ignore[no-any-return]
+
     def _build_data_dir(self) -> str:
         # evaluate makes a folder under HF_HOME for every metric, even where nothing will be written there.
         return str(self._data_dir_root if self.keep_in_memory else super()._build_data_dir())

@@ -150,7 +150,7 @@ class Classification(ClassLossOptions, Task):
             return {}
         import numpy as np
 
-        targets = np.asarray(rows["label"], dtype=np.float64)
+        targets = np.asarray(rows["label"][:], dtype=np.float64)
         spread = targets.std(axis=0)
         # A target that never changes has no spread; any other will do.
         return {"mean": targets.mean(axis=0).tolist(), "spread": np.where(spread > 0, spread, 1.0).tolist()}
@@ -165,7 +165,7 @@ class Classification(ClassLossOptions, Task):
         layer = last_layer(model, len(labels))
         names = {id(parameter): name for name, parameter in model.named_parameters()}
         if layer is not None and names[id(layer.bias)] in fresh:
-            start_at_log_odds(layer, indicators(rows["label"], len(labels)).sum(axis=0), len(rows))
+            start_at_log_odds(layer, indicators(rows["label"][:], len(labels)).sum(axis=0), len(rows))
 
     def make_loss(self, rows: Any, labels: Sequence[str], pretrained: Pretrained) -> Loss:
         import numpy as np
@@ -176,12 +176,12 @@ class Classification(ClassLossOptions, Task):
             return SquaredError(mean.float(), spread.float())
         balanced = self.class_weights == "balanced"
         if self.problem_type == "multi_label_classification":
-            counts = indicators(rows["label"], len(labels)).sum(axis=0)
+            counts = indicators(rows["label"][:], len(labels)).sum(axis=0)
             # A label that is listed but has no training row is never there: any finite weight will do.
             weights = (len(rows) - counts) / np.maximum(counts, 1)
             positive = torch.tensor(weights, dtype=torch.float32) if balanced else None
             return BinaryCrossEntropy(positive, self.label_smoothing, self.focal)
-        counts = np.bincount(np.asarray(rows["label"]), minlength=len(labels))
+        counts = np.bincount(np.asarray(rows["label"][:]), minlength=len(labels))
         return self.cross_entropy(counts)
 
     def settle(self, model: nn.Module, pretrained: Pretrained, loss: Loss) -> Loss:
@@ -206,7 +206,7 @@ class Classification(ClassLossOptions, Task):
         if self.problem_type != "multi_label_classification" or self.threshold != "tuned":
             return pretrained.settings
         scores = sigmoid(pooled(outputs, examples, len(rows)))
-        references = indicators(rows["label"], scores.shape[1])
+        references = indicators(rows["label"][:], scores.shape[1])
         return {
             "thresholds": [best_threshold(scores[:, c], references[:, c]) for c in range(scores.shape[1])]
         }
@@ -237,22 +237,22 @@ class Classification(ClassLossOptions, Task):
         import numpy as np
 
         if self.problem_type == "multi_label_classification":
-            return indicators(rows["label"], len(labels))
+            return indicators(rows["label"][:], len(labels))
         kind = np.float64 if self.problem_type == "regression" else np.int64
-        return np.asarray(rows["label"], dtype=kind)
+        return np.asarray(rows["label"][:], dtype=kind)
 
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         if self.problem_type == "regression":
-            return [one[0] if len(labels) == 1 else one for one in rows["label"]]
+            return [one[0] if len(labels) == 1 else one for one in rows["label"][:]]
         if self.problem_type == "multi_label_classification":
-            return [[labels[index] for index in one] for one in rows["label"]]
-        return [labels[index] for index in rows["label"]]
+            return [[labels[index] for index in one] for one in rows["label"][:]]
+        return [labels[index] for index in rows["label"][:]]
 
     def classes(self, rows: Any) -> NDArray[np.int64] | None:
         import numpy as np
 
         single = self.problem_type == "single_label_classification"
-        return np.asarray(rows["label"], dtype=np.int64) if single else None
+        return np.asarray(rows["label"][:], dtype=np.int64) if single else None
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """The commonest label, scored by the training rows' shares; of numbers, their mean."""

@@ -138,7 +138,7 @@ def encode_texts(
     if longer:
         done = f"were read in windows, {len(lengths)} in all" if windows else "were cut"
         findings.append(f"{name}: {longer} of {len(rows)} texts are longer than {most} tokens and {done}")
-    labels = list(rows["label"]) if "label" in rows.column_names else None
+    labels = rows["label"][:] if "label" in rows.column_names else None
     return EncodedTexts(
         features, labels, lengths, tuple(findings), np.asarray(examples) if windows and longer else None
     )

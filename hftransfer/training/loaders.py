@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from torch.utils.data import DataLoader
 
@@ -13,6 +13,15 @@ from hftransfer.tasks.base import Batch, Examples
 from hftransfer.training.batching import Rows, epoch_batches, evaluation_batches, micro_batches
 
 Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
+
+
+@runtime_checkable
+class Batches(Protocol):
+    """Examples that make a batch at once, not from one after the other."""
+
+    def batch(self, rows: Rows) -> Batch | None:
+        """What `collate` gives for the examples of these rows; None where it has to be asked."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -76,13 +85,16 @@ class TrainLoader:
 
 def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers: int) -> Iterator[Batch]:
     """Batches of tensors for lists of rows, in order."""
+    if not workers:
+        at_once = examples.batch if isinstance(examples, Batches) else lambda rows: None
+        return (at_once(rows) or collate([examples[int(row)] for row in rows]) for rows in batches)
     loader: DataLoader[Batch] = DataLoader(
         examples,  # type: ignore[arg-type]  # torch asks for its own base class where a sequence is enough
         batch_sampler=[batch.tolist() for batch in batches],
         collate_fn=collate,
         num_workers=workers,
     )
-    return iter(loader) if not workers else _unwrapped(iter(loader))
+    return _unwrapped(iter(loader))
 
 
 def _unwrapped(batches: Iterator[Batch]) -> Iterator[Batch]:

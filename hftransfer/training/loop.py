@@ -17,7 +17,7 @@ from hftransfer.tasks.base import Batch, Loss, forward
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.events import Step
 from hftransfer.training.loaders import MicroBatch, TrainLoader
-from hftransfer.training.optimizer import rate_at, set_rate
+from hftransfer.training.optimizer import rate_at, set_rate, without_wrapper
 
 Augment = Callable[[Batch], Batch]
 
@@ -63,6 +63,7 @@ def fit(
     epochs = math.ceil(total / loader.steps_per_epoch)  # training.steps may end them early
     bare = compute.unwrap_model(model)
     parameters = [parameter for parameter in bare.parameters() if parameter.requires_grad]
+    optimizer = without_wrapper(optimizer, compute)
     first_epoch, skip = divmod(done, loader.steps_per_epoch)
     examples = first_epoch * len(loader.examples) + skip * loader.batch_size
     step = done

@@ -35,6 +35,20 @@ def test_lists_and_arrays_give_one_entry_named_as_the_metric(kind: type[Any]) ->
     np.testing.assert_equal(again, found)
 
 
+@pytest.mark.parametrize("kind", ALL)
+@pytest.mark.parametrize("several", [False, True])
+def test_whole_arrays_give_what_a_table_of_them_gives(kind: type[Any], several: bool) -> None:
+    if several and kind in (MatthewsCorrelation, ConfusionMatrix):
+        return  # of one class a row alone
+    options = {"average": "macro"} if several and kind in (Precision, Recall, F1) else {}
+    rows = {"predictions": np.array(PREDICTIONS), "references": np.array(REFERENCES)}
+    if several:
+        rows = {name: np.stack([values, 1 - values], axis=1) for name, values in rows.items()}
+    np.testing.assert_equal(kind().of_arrays(**rows, **options), kind().compute(**rows, **options))
+    other = kind().of_arrays(predictions=1 - rows["references"], references=rows["references"], **options)
+    assert str(other) != str(kind().of_arrays(**rows, **options))
+
+
 def test_values_by_hand() -> None:
     rows = {"predictions": PREDICTIONS, "references": REFERENCES}
     assert Accuracy().compute(**rows) == {"accuracy": 0.75}

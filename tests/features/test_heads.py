@@ -1,0 +1,123 @@
+"""Many heads as one: each gives, and learns, what it would alone."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from tiny import load_classifier, make_batch
+from torch.func import functional_call
+
+from hftransfer.features.head import HeadModel, ask, read_by_head
+from hftransfer.features.heads import Heads, SumOverHeads
+from hftransfer.recipe import SGD, Adam, AdamW, RMSprop, TrainingSection
+from hftransfer.strategies import Frozen, structure
+from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.training.optimizer import optimizer_of
+
+Tiny = Callable[..., Path]
+COPIES = 5
+SETTINGS = [(1e-2, 0.0), (1e-2, 0.1), (1e-1, 0.1), (1e-1, 0.1), (1e-2, 0.0)]
+BOUND = 0.05
+
+
+def head_and_features(family: str, tiny_checkpoint: Tiny, **options: Any) -> tuple[HeadModel, torch.Tensor]:
+    """A head and (B, D) of what its backbone says."""
+    folder = tiny_checkpoint(family, **options)
+    model, fresh = load_classifier(folder)
+    batch = {name: value for name, value in make_batch(family, folder).items() if name != LABELS}
+    Frozen().apply(model, fresh)
+    found = read_by_head(model, batch)
+    assert found is not None
+    head, reading = found
+    with torch.no_grad():
+        return head, reading.of(ask(model, batch)[0])
+
+
+def drawn(head: HeadModel) -> list[dict[str, torch.Tensor]]:
+    torch.manual_seed(0)
+    names = [name for name, parameter in head.named_parameters() if parameter.requires_grad]
+    return [{name: 0.3 * torch.randn_like(head.get_parameter(name)) for name in names} for _ in range(COPIES)]
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("readings", [None, [0, 0, 1, 1, 0]])
+def test_each_gives_what_it_gives_alone(
+    family: str, readings: list[int] | None, tiny_checkpoint: Tiny
+) -> None:
+    """bert's head is one linear layer, roberta's are two: products of different kinds."""
+    head, features = head_and_features(family, tiny_checkpoint)
+    states = drawn(head)
+    heads = Heads(head, states, readings)
+    assert heads._is_linear() == (family == "bert")
+    read = torch.stack([features, features.flip(0)], dim=1)
+    with torch.no_grad():
+        logits = heads(features if readings is None else read).logits
+        for number, state in enumerate(states):
+            own = features if readings is None else read[:, readings[number]]
+            alone = functional_call(head, state, (own,)).logits
+            assert torch.allclose(logits[number], alone, atol=1e-6)
+            assert not torch.allclose(logits[number], logits[number - 1], atol=1e-3)
+            assert all(torch.equal(heads.state(number)[name], value) for name, value in state.items())
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta"])
+@pytest.mark.parametrize("optimizer", [AdamW(), Adam(), SGD(), RMSprop()], ids=lambda one: one.name)
+def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_checkpoint: Tiny) -> None:
+    """Its own rate, decay and bound, in parts that lie apart, by every optimizer; two batches make a step."""
+    head, features = head_and_features(family, tiny_checkpoint)
+    training, states = TrainingSection(optimizer=optimizer), drawn(head)
+    heads = Heads(head, states)
+    parts = [part for values in heads.stacked for part in heads.parts(values, SETTINGS)]
+    raw = optimizer_of(
+        [{"params": [part], "lr": rate, "weight_decay": decay} for (rate, decay), part in parts], training
+    )
+    heads.moved_by(raw, BOUND)
+    for values in heads.stacked:  # as preparing a module for several processes or a device does
+        values.data = values.data.clone()
+    labels = {LABELS: torch.arange(len(features)) % head.config.num_labels}
+    halves = [(features, labels), (features.flip(0), labels)]
+    for _ in range(3):
+        for inputs, batch in halves:
+            SumOverHeads(CrossEntropy()).sum(heads(inputs), batch).backward()
+        raw.step()
+        raw.zero_grad()
+    for number, (rate, decay) in enumerate(SETTINGS):
+        own = {name: torch.nn.Parameter(value.clone()) for name, value in states[number].items()}
+        group = {"params": [*own.values()], "lr": rate, "weight_decay": decay}
+        alone = optimizer_of([group], training)
+        for _ in range(3):
+            for inputs, batch in halves:
+                output = SimpleNamespace(logits=functional_call(head, own, (inputs,)).logits)
+                CrossEntropy().sum(output, batch).backward()
+            torch.nn.utils.clip_grad_norm_(own.values(), BOUND)
+            alone.step()
+            alone.zero_grad()
+        learnt = heads.state(number)
+        assert max((learnt[name] - value).abs().max() for name, value in own.items()) < 1e-6
+        assert max((learnt[name] - states[number][name]).abs().max() for name in own) > 1e-4
+
+
+def test_a_head_with_dropout_is_no_linear_layer_while_it_trains(tiny_checkpoint: Tiny) -> None:
+    head, features = head_and_features("bert", tiny_checkpoint, hidden_dropout_prob=0.1)
+    heads = Heads(head, drawn(head))
+    head.eval()
+    assert torch.equal(heads(features).logits, heads(features).logits)
+    Frozen(dropout=True).train_mode(head)
+    assert any(module.training for module in structure.dropouts(head))
+    assert not torch.equal(heads(features).logits, heads(features).logits)
+
+
+def test_a_head_that_bends_its_features_is_no_linear_layer(tiny_checkpoint: Tiny) -> None:
+    head, _ = head_and_features("bert", tiny_checkpoint)
+    bent = copy.deepcopy(head)
+    classifier = bent.model.classifier
+    classifier.register_forward_pre_hook(lambda module, given: (given[0].tanh(),))
+    assert Heads(head, drawn(head))._is_linear()
+    assert not Heads(bent, drawn(bent))._is_linear()
