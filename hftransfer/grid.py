@@ -244,8 +244,9 @@ def _told(entries: Sequence[Entry], number: int, metric: str) -> list[str]:
         return []
     spread = f"the median is {statistics.median(values):.4f}, from {min(values):.4f} to {max(values):.4f}"
     told = [
-        f"the best head: on {chosen.reading}, learning_rate {chosen.learning_rate:g}, weight_decay {chosen.weight_decay:g}, seed "
-        f"{chosen.seed}: {metric} {chosen.value:.4f} on validation; of all {len(entries)} {spread}"
+        f"the best head: on {chosen.reading}, learning_rate {chosen.learning_rate:g}, weight_decay "
+        f"{chosen.weight_decay:g}, seed {chosen.seed}: {metric} {chosen.value:.4f} on validation; of all "
+        f"{len(entries)} {spread}"
     ]
     rates = sorted({entry.learning_rate for entry in entries})
     for end, which, better in ((rates[0], "lowest", "lower"), (rates[-1], "highest", "higher")):

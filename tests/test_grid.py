@@ -74,6 +74,50 @@ def test_every_head_is_what_a_training_of_its_own_gives(
     assert told["best"] == values.index(min(values))
 
 
+@pytest.mark.parametrize("head", ["linear", {"name": "mlp", "widths": [16]}])
+def test_heads_on_several_poolings_and_layers(
+    head: Any, data: Path, tiny_checkpoint: Tiny, tmp_path: Path
+) -> None:
+    grid = {
+        "learning_rates": [1e-2, 1e-3],
+        "weight_decays": [0.01],
+        "poolings": ["cls", "mean"],
+        "layers": [-1, [0, -1]],
+    }
+    base: dict[str, Any] = {"epochs": 2, "best_metric": "loss"}
+    strategy = {"name": "frozen", "head": head, "grid": grid}
+    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, **base)
+    many, _ = trained(recipe, tmp_path / "grid")
+    told = written(tmp_path / "grid")
+    readings = [(pooling, layers) for pooling in ("cls", "mean") for layers in ([-1], [0, -1])]
+    assert [one["reading"] for one in told["heads"]] == [
+        f"{pooling}{' of layers 0, -1' * (len(layers) > 1)}" for pooling, layers in readings for _ in range(2)
+    ]
+    for number, one in enumerate(told["heads"]):
+        pooling, layers = readings[number // 2]
+        alone, best = trained(
+            toy_recipe(
+                tiny_checkpoint("bert"),
+                data,
+                strategy={"name": "frozen", "head": head, "pooling": pooling, "layers": layers},
+                **base,
+                learning_rate=one["learning_rate"],
+            ),
+            tmp_path / str(number),
+        )
+        assert one["value"] == pytest.approx(best.best.value, abs=1e-5)
+        if number == told["best"]:
+            assert many.model.reading == alone.model.reading
+            mine, theirs = head_of(many), head_of(alone)
+            assert max((mine[name] - theirs[name]).abs().max() for name in mine) < 1e-5
+    assert len({round(one["value"], 6) for one in told["heads"]}) == 8
+    result = run(recipe, output=tmp_path / "run")
+    assert result.metrics["validation"]["loss"] == pytest.approx(
+        min(one["value"] for one in told["heads"]), abs=1e-5
+    )
+    assert set(result.reload_check["ways"]) == {"hftransfer", "sentence_transformers"}
+
+
 def test_seeds_draw_other_heads_and_the_first_is_the_run_s_own(
     data: Path, tiny_checkpoint: Tiny, tmp_path: Path
 ) -> None:
@@ -141,7 +185,8 @@ def test_what_is_said(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None
     notes = [event.message for event in said if isinstance(event, Note)]
     assert (
         sum(
-            note.startswith("the best head: learning_rate") and "of all 16 the median is" in note
+            note.startswith("the best head: on pooler_output, learning_rate")
+            and "of all 16 the median is" in note
             for note in notes
         )
         == 1

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from collections import Counter
@@ -356,12 +358,12 @@ def test_nothing_is_said_where_nothing_is_frozen_below(
 
 
 def test_a_head_of_several_vectors(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
-    """DINOv2's looks at all patches: the last block's states are kept, and nothing below the last norm runs."""
-    data = write_images(tmp_path / "data")
-    recipe = toy_recipe(
-        tiny_checkpoint("dinov2"), data, task="image-classification", strategy="frozen", epochs=2
-    )
+    """It looks at all tokens: the last block's states are kept, and nothing below the last norm runs."""
+    folder = shutil.copytree(tiny_checkpoint("modernbert"), tmp_path / "checkpoint")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "classifier_pooling": "mean"}))
+    recipe = toy_recipe(folder, write_texts(tmp_path / "data"), strategy="frozen", epochs=2)
     job, events = said(recipe, tmp_path / "run")
     assert job.head is None
     assert job.upper is not None
-    assert extracted(events) == 54
+    assert extracted(events) == 112
