@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from accelerate.utils import send_to_device
 
+from hftransfer.checkpoint.load import FRESH
 from hftransfer.errors import InputError
 from hftransfer.features.head import read_by_head
 from hftransfer.heads.model import PooledModel, complete
@@ -77,12 +78,12 @@ def _readings(job: Job, other: OtherHead, probe: Batch) -> list[Reading]:
 def _started(job: Job, model: PooledModel, other: OtherHead) -> Job:
     """The job on that model: with its head fresh, and all else frozen."""
     told = " or ".join(reading.told for reading in model.readings)
-    finding = f"a head of its own: {other.options.name}, on {told}; the architecture's is left out"
+    finding = f"the head is {other.options.name} on {told}, in place of the architecture's"
     checkpoint = replace(
         job.checkpoint,
         model=model,
         fresh=frozenset(structure.head_parameters(model)),
-        findings=(*job.checkpoint.findings, finding),
+        findings=(*(one for one in job.checkpoint.findings if not one.startswith(FRESH)), finding),
     )
     job.task.begin(model, checkpoint.fresh, job.splits.train, job.splits.labels)
     return replace(job, checkpoint=checkpoint, model=job.strategy.apply(model, checkpoint.fresh))

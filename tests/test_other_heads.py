@@ -62,7 +62,8 @@ def test_a_linear_head_on_the_mean(tiny_checkpoint: Tiny, tmp_path: Path) -> Non
     assert set(first.reload_check["ways"]) == {"hftransfer", "sentence_transformers"}
     assert first.reload_check["max_difference"] < 1e-5
     assert backbone_is_untouched(first, checkpoint)
-    assert "a head of its own: linear, on mean; the architecture's is left out" in first.findings
+    assert "the head is linear on mean, in place of the architecture's" in first.findings
+    assert not any("start from random" in finding for finding in first.findings)
     # As it was scored, it answers.
     again = load_run(first.run_dir)
     assert again.evaluate(split="validation").metrics["accuracy"] == first.metrics["validation"]["accuracy"]
@@ -306,6 +307,8 @@ def test_the_command_line_tells_it(tiny_checkpoint: Tiny, tmp_path: Path) -> Non
     done = hftransfer("run", str(tmp_path / "recipe.yaml"), "--output", str(tmp_path / "run"))
     assert done.returncode == 0, done.stderr
     assert "loaded afresh by hftransfer, sentence_transformers" in " ".join(done.stdout.split())
+    assert "fitted once" in done.stdout
+    assert "64 examples, all at once" in done.stderr
     kept = json.loads((tmp_path / "run" / "model" / "head.json").read_text())
     assert kept["head"] == {"name": "knn", "neighbors": 3, "metric": "cosine"}
     said = hftransfer("predict", str(tmp_path / "run"), "the cat sat", "--json")

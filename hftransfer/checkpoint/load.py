@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from torch import nn
 
 
+FRESH = "weights that start from random"
+"""Begins the finding that names them."""
+
+
 class Needs(Protocol):
     """What loading has to know of a task: which transformers classes, and what the config must say."""
 
@@ -92,7 +96,7 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
     if labels and "id2label" in head and known_labels != tuple(labels):
         fresh |= _renew_head(model, fresh, getattr(transformers, task.model_class), config)
     if fresh:
-        findings.append(f"weights that start from random: {', '.join(_summary(fresh))}")
+        findings.append(f"{FRESH}: {', '.join(_summary(fresh))}")
     if unexpected:
         findings.append(f"weights of the checkpoint not used: {', '.join(_summary(unexpected))}")
     # How convolution weights lie in memory, not what they are: see ImageClassification.collate.

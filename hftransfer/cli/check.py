@@ -43,7 +43,10 @@ def command_line(
             f"checkpoint  loads; {seen.parameters['trained']:,} of {seen.parameters['total']:,} parameters are trained"
         )
     if seen.steps is not None:
-        out.print(f"training    {seen.steps:,} steps of {loaded.training.batch_size} examples")
+        steps = (
+            f"{seen.steps:,} steps of {loaded.training.batch_size} examples" if seen.steps else "fitted once"
+        )
+        out.print(f"training    {steps}")
     for finding in seen.findings:
         out.print("note        ", end="", style="yellow")
         out.print(finding, markup=False)

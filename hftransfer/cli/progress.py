@@ -54,7 +54,8 @@ class ProgressView:
                 self._step(event)
             case Evaluation():
                 mark = " [green](best so far)[/green]" if event.best else ""
-                err.print(f"  epoch {event.epoch + 1}, step {event.step}: {numbers(event.metrics)}{mark}")
+                when = f"epoch {event.epoch + 1}, step {event.step}" if event.step else "fitted"
+                err.print(f"  {when}: {numbers(event.metrics)}{mark}")
 
     def _extraction(self, rows: int, total: int) -> None:
         if self._task is None:
@@ -73,6 +74,9 @@ class ProgressView:
 
     def _begin(self, event: Begin) -> None:
         self._steps = event.steps
+        if not event.steps:
+            err.print(f"  {event.examples:,} examples, all at once")
+            return
         share = event.trained_parameters / event.total_parameters
         resumed = f", going on after step {event.step}" if event.step else ""
         err.print(

@@ -108,10 +108,10 @@ def show(result: Result, recipe: str) -> None:
         f"largest difference {proof['max_difference']:.1e}",
         markup=False,
     )
+    steps = f"{result.steps:,} steps, the best after {result.best_step:,}" if result.steps else "fitted once"
     out.print(
         f"cost     {result.seconds['total']:.0f} s, {result.seconds['train']:.0f} s of it training; "
-        f"{result.steps:,} steps, the best after {result.best_step:,}; "
-        f"{result.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
+        f"{steps}; {result.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
         markup=False,
     )
     out.print("next")
