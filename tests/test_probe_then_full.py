@@ -13,6 +13,7 @@ from cli_runner import hftransfer
 from safetensors.torch import load_file
 from toy import toy_recipe, trained, write_texts
 
+from hftransfer.errors import RecipeError
 from hftransfer.job import Clock, prepare
 from hftransfer.probe import probe
 from hftransfer.recipe import Recipe, dump_recipe
@@ -53,6 +54,42 @@ def test_the_second_training_starts_from_the_first(
     # ... and everything moves from here on.
     assert all(parameter.requires_grad for parameter in job.model.parameters())
     assert any(isinstance(event, Note) and "on the frozen backbone" in event.message for event in said)
+
+
+def test_the_first_training_may_be_balanced(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    """As a run of `frozen` with balanced sampling; the second training sees the rows as they come."""
+    data = write_texts(tmp_path / "data")
+    rows = (data / "train.csv").read_text().splitlines()
+    rare = rows[1].rpartition(",")[2]
+    others = [row for row in rows[1:] if not row.endswith(rare)]
+    few = [row for row in rows[1:] if row.endswith(rare)][:6]
+    (data / "train.csv").write_text("\n".join([rows[0], *others, *few]) + "\n")
+    found = {}
+    for name, strategy, sampling in (
+        ("frozen", "frozen", "balanced"),
+        ("natural", LPFT, "natural"),
+        ("balanced", {**LPFT, "probe_sampling": "balanced"}, "natural"),
+    ):
+        epochs = {"epochs": 3, "learning_rate": 5e-2} if name == "frozen" else {}
+        recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, sampling=sampling, **epochs)
+        if name == "frozen":
+            job, _ = trained(recipe, tmp_path / name)
+        else:
+            job = prepare(recipe, load_data(resolve(recipe)), make_accelerator(recipe.training))
+            probe(job, RunDirectory(tmp_path / name), Clock(lambda event: None))
+        found[name] = job.model.get_parameter("classifier.weight").detach().clone()
+    assert torch.equal(found["balanced"], found["frozen"])
+    assert not torch.equal(found["natural"], found["frozen"])
+
+
+def test_balanced_needs_classes(tmp_path: Path, tiny_checkpoint: Tiny) -> None:
+    task = {"name": "text-classification", "problem_type": "regression"}
+    rows = [{"text": f"the cat {n}", "label": float(n)} for n in range(20)]
+    recipe = toy_recipe(
+        tiny_checkpoint("bert"), rows, task=task, strategy={**LPFT, "probe_sampling": "balanced"}
+    )
+    with pytest.raises(RecipeError, match=r"strategy\.probe_sampling: found balanced"):
+        trained(recipe, tmp_path / "run")
 
 
 def test_a_whole_run(data: Path, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
