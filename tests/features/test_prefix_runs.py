@@ -69,6 +69,8 @@ def notes(events: list[Event]) -> list[str]:
     return [event.message for event in events if isinstance(event, Note)]
 
 
+CUT = {"text-partial", "text-lora", "text-ia3", "images"}
+"""Their heads read one position alone: no more of the last block is computed."""
 WITHOUT_EFFECT = ("key.bias", "k_lin.bias", "k_proj.bias")
 """Softmax takes away what they add to every key: their gradient is rounding alone, and AdamW makes steps of any."""
 OF_ANSWERS = ("qa_outputs.bias", "layer.1.output.LayerNorm.bias")
@@ -84,6 +86,10 @@ def gap(first: dict[str, Any], second: dict[str, Any]) -> float:
     return max(float((first[name].float() - second[name].float()).abs().max()) for name in names)
 
 
+def has_cut(module: torch.nn.Module) -> bool:
+    return any(type(one).__name__ == "_OfFirst" for one in module.modules())
+
+
 @pytest.mark.parametrize("name", RUNS)
 def test_a_run_gives_what_it_gives_without(name: str, still: Callable[[str], Path], tmp_path: Path) -> None:
     family, task, strategy = RUNS[name]
@@ -95,6 +101,8 @@ def test_a_run_gives_what_it_gives_without(name: str, still: Callable[[str], Pat
         )
         job, events = said(recipe, tmp_path / str(number))
         assert (job.upper is not None) == cached, notes(events)
+        assert has_cut(job.module) == (cached and name in CUT)
+        assert not has_cut(job.model)
         found.append(kept_weights(tmp_path / str(number), "last"))
         scores.append([event.loss for event in events if isinstance(event, Step)])
     assert gap(found[0], found[1]) < 1e-5
