@@ -109,20 +109,13 @@ def _inputs_within(
 
     def watch(name: str) -> Callable[..., Any]:
         def see(module: nn.Module, inputs: tuple[Any, ...], options: dict[str, Any]) -> Any:
-            views: dict[Place, Tensor] = {
-                place: _view(value)
-                for place, value in _by_place(inputs, options).items()
-                if isinstance(value, Tensor)
-                and value.is_floating_point()
-                and value.ndim == 3
-                and value.shape[:2] == size
-                and size[1] > 1
-            }
+            every = _by_place(inputs, options)
+            views = {place: _view(one) for place, one in every.items() if _is_of(one, size)}
             given.append((name, views))
-            return (
-                tuple(views.get(place, value) for place, value in enumerate(inputs)),
-                {place: views.get(place, value) for place, value in options.items()},
-            )
+            every |= views
+            return tuple(every[place] for place in range(len(inputs))), {
+                name: every[name] for name in options
+            }
 
         return see
 
@@ -149,6 +142,12 @@ def _by_place(inputs: Sequence[Any], options: Mapping[str, Any]) -> dict[Place, 
     return dict[Place, Any](enumerate(inputs)) | dict(options.items())
 
 
+def _is_of(value: Any, size: torch.Size) -> bool:
+    """Whether it is hidden states of several positions. size: (B, T)."""
+    states = isinstance(value, Tensor) and value.is_floating_point() and value.ndim == 3
+    return states and value.shape[:2] == size and size[1] > 1
+
+
 def _view(value: Tensor) -> Tensor:
     """The same values with a gradient of their own."""
     return value.view_as(value) if value.requires_grad else value.detach().requires_grad_()
@@ -157,7 +156,10 @@ def _view(value: Tensor) -> Tensor:
 def _same_gradients(
     model: nn.Module, short: UpperModel, batch: Batch, loss: LossOf, tolerance: float
 ) -> bool:
-    """Whether all that is trained gets the same gradient from both, within `tolerance` of the largest."""
+    """Whether all that is trained gets the same gradient from both, within `tolerance` of the largest.
+
+    What adds nothing yet, and will (a gate, or LoRA's update, that starts at zero), shows in its gradient alone.
+    """
     trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
     model.eval()
     with torch.enable_grad():

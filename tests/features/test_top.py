@@ -148,16 +148,27 @@ def test_another_position_is_not_taken_for_the_first(tiny_checkpoint: Tiny) -> N
     assert second.cut() is second.whole_top
 
 
-def test_a_wrong_gradient_is_seen(tiny_checkpoint: Tiny) -> None:
-    """What gives the same and learns otherwise is not used."""
+class Gated(torch.nn.Module):
+    """A module that adds the mean over all positions, not yet: its gate starts at zero."""
+
+    def __init__(self, module: torch.nn.Module, positions: int | None) -> None:
+        super().__init__()
+        self.module, self.positions = module, positions
+        self.gate = torch.nn.Parameter(torch.zeros(()))
+
+    def forward(self, *inputs: torch.Tensor) -> torch.Tensor:
+        output: torch.Tensor = self.module(*inputs)
+        return output + self.gate * output[:, : self.positions].mean(1, keepdim=True)
+
+
+@pytest.mark.parametrize("positions", [1, None])
+def test_what_will_add_other_positions_is_seen(positions: int | None, tiny_checkpoint: Tiny) -> None:
+    """The output is that of the first position alone; what the gate learns is not."""
     case = Tried("bert", tiny_checkpoint("bert"), Partial(blocks=1))
-
-    def other(module: torch.nn.Module, batch: Batch) -> torch.Tensor:
-        value = loss(module, batch)
-        return value if module is case.model else value + 1e-3 * (value - value.detach())
-
-    assert cut_top(case.model, case.whole_top, case.trials, case.said, other, 1e-5) is case.whole_top
-    assert case.cut() is not case.whole_top
+    attention = case.model.bert.encoder.layer[1].attention
+    attention.output = Gated(attention.output, positions)
+    assert case.passes(Cut("bert.encoder.layer.1.attention.output", frozenset({0, 1})))
+    assert (case.cut() is case.whole_top) == (positions is None)
 
 
 def test_the_checkpoint_is_loaded_whole(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
