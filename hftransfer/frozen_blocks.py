@@ -12,7 +12,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.utils import gather_object, send_to_device
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from hftransfer.features.prefix import (
     CannotSkipError,
@@ -24,7 +24,8 @@ from hftransfer.features.prefix import (
 )
 from hftransfer.features.states import KeptStates, extract_states, prefix_key
 from hftransfer.features.store import FeatureStore, cache_folder, evict, size_bound
-from hftransfer.features.upper import UpperModel, per_token, upper_model
+from hftransfer.features.top import cut_top
+from hftransfer.features.upper import UpperModel, per_token, trials_of, upper_model
 from hftransfer.job import Clock, Job
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import Batch, Examples, Task
@@ -88,16 +89,23 @@ def _tried(job: Job, blocks: list[str]) -> Tried | str:
         sent: Batch = send_to_device(job.collate(examples), job.compute.device)
         return sent
 
+    def mean(output: Any, batch: Batch) -> Tensor:
+        return job.loss.sum(output, batch) / job.loss.weight(batch).clamp(min=1)
+
     def said(module: nn.Module, batch: Batch) -> list[NDArray[Any]]:
         output = job.task.run(module, batch, job.pretrained)
-        loss = job.loss.sum(output, batch) / job.loss.weight(batch).clamp(min=1)
-        return [*job.task.outputs(output, batch), np.asarray(float(loss))]
+        return [*job.task.outputs(output, batch), np.asarray(float(mean(output, batch)))]
+
+    def loss(module: nn.Module, batch: Batch) -> Tensor:
+        return mean(job.task.run(module, batch, job.pretrained), batch)
 
     tolerance = TOLERANCE if job.compute.mixed_precision in ("no", None) else ROUGH
     try:
         with job.compute.autocast():
             prefix = find_prefix(job.model, blocks, collate(examples), job.strategy.train_mode)
-            upper = upper_model(job.model, prefix, examples, collate, said, tolerance)
+            trials = trials_of(job.model, prefix, examples, collate, said)
+            upper = upper_model(job.model, prefix, trials, said, tolerance)
+            upper = cut_top(job.model, upper, trials, said, loss, tolerance)
         return prefix, upper, _store(job, prefix)
     except CannotSkipError as error:
         return str(error)

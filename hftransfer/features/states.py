@@ -187,7 +187,7 @@ def _compute(
 ) -> None:
     waiting: list[tuple[bytes, Array]] = []
     done = 0
-    for rows in batches_alike(mine, examples.lengths):
+    for rows in batches_alike(mine, examples.lengths, compute.device):
         batch = send_to_device(collate_rows([examples[int(row)] for row in rows]), compute.device)
         with torch.inference_mode(), compute.autocast():
             states = run_until(model, prefix.blocks[-1], inputs_of(batch))

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,22 +27,39 @@ MASK = "attention_mask"
 Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
 Said = Callable[[nn.Module, Batch], list[NDArray[Any]]]
 """What training and scoring take of what a model gives for a batch."""
+NOT_THE_SAME = (CannotSkipError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError)
+"""What a model may raise where something in it wants what a stand-in does not give."""
 
 
-class _Given(nn.Module):
-    """Stands in for a module: gives what it is told to, in the form in which the module did. All else that it is asked
-    for (which attention it does, the type of its weights) is the module's."""
+@dataclass(frozen=True)
+class Trial:
+    """A batch with `STATES`, and what the whole model says of it without them."""
 
-    def __init__(self, module: nn.Module, form: Form, told: list[Tensor]) -> None:
+    batch: Batch
+    whole: Sequence[NDArray[Any]]
+
+
+class StandIn(nn.Module):
+    """In the place of a module. All else that it is asked for (which attention it does, the type of its weights) is the
+    module's."""
+
+    def __init__(self, module: nn.Module) -> None:
         super().__init__()
-        self.__dict__["stands_for"] = module  # not a part of it: its weights are none of this model's
-        self._form, self._told = form, told
+        self.__dict__["stands_for"] = module  # not a part of it
 
     def __getattr__(self, name: str) -> Any:
         try:
             return super().__getattr__(name)
         except AttributeError:
             return getattr(self.__dict__["stands_for"], name)
+
+
+class _Given(StandIn):
+    """Gives what it is told to, in the form in which the module did, whose weights are none of the upper model's."""
+
+    def __init__(self, module: nn.Module, form: Form, told: list[Tensor]) -> None:
+        super().__init__(module)
+        self._form, self._told = form, told
 
     def forward(self, *inputs: Any, **options: Any) -> Any:
         return self._form(self._told[0])
@@ -66,6 +84,12 @@ class UpperModel(nn.Module):
         """kept_states: (B, ...) as the last frozen block gives them; what is padding may hold anything."""
         self._told[0] = kept_states
         return self.model(**inputs)
+
+    def with_parts(self, parts: Mapping[str, nn.Module]) -> UpperModel:
+        """The same with other modules at these names of the model's; this one keeps its own."""
+        twin = copy.copy(self)
+        twin._modules = {"model": _with(self.model, parts)}
+        return twin
 
 
 def _with(module: nn.Module, parts: Mapping[str, nn.Module], path: str = "") -> nn.Module:
@@ -122,28 +146,38 @@ def collate_with_states(examples: Sequence[Mapping[str, Any]], collate_rows: Col
     return batch | {STATES: torch.from_numpy(padded).to(batch[MASK].device)}
 
 
-def upper_model(
+def without_states(batch: Batch) -> Batch:
+    """The batch as the whole model is given it, targets included."""
+    return {name: value for name, value in batch.items() if name != STATES}
+
+
+def trials_of(
     model: nn.Module,
     prefix: Prefix,
     examples: Sequence[Mapping[str, Any]],
     collate_rows: Collate,
     said: Said,
-    tolerance: float,
-) -> UpperModel:
-    """The model above its frozen blocks, tried on `examples`, of several lengths. Raises CannotSkipError."""
+) -> list[Trial]:
+    """Two batches of `examples`, of several lengths: all of them, and the first half, which is padded otherwise."""
     whole = collate_rows(examples)
     with torch.no_grad():
         states = run_until(model, prefix.blocks[-1], inputs_of(whole))
-    kept = [
-        {**one, STATES: values} for one, values in zip(examples, rows_of_states(states, whole), strict=True)
-    ]
-    trials = [
-        collate_with_states(kept, collate_rows),
-        collate_with_states(kept[: -(-len(kept) // 2)], collate_rows),
-    ]
+        kept = [
+            {**one, STATES: values}
+            for one, values in zip(examples, rows_of_states(states, whole), strict=True)
+        ]
+        batches = [collate_with_states(rows, collate_rows) for rows in (kept, kept[: -(-len(kept) // 2)])]
+        return [Trial(batch, said(model, without_states(batch))) for batch in batches]
+
+
+def upper_model(
+    model: nn.Module, prefix: Prefix, trials: Sequence[Trial], said: Said, tolerance: float
+) -> UpperModel:
+    """The model above its frozen blocks, tried. Raises CannotSkipError where no trial is passed."""
     for given in ({name: prefix.done[name] for name in names} for names in _skipped(model, prefix)):
-        if all(_agree(model, given, batch, said, tolerance) for batch in trials):
-            return UpperModel(model, given)
+        upper = UpperModel(model, given).eval()
+        if passes(upper, trials, said, tolerance):
+            return upper
     raise CannotSkipError("the blocks above them do not give the same without them")
 
 
@@ -154,15 +188,17 @@ def _skipped(model: nn.Module, prefix: Prefix) -> Iterator[list[str]]:
     yield list(prefix.blocks)
 
 
-def _agree(model: nn.Module, given: Mapping[str, Any], batch: Batch, said: Said, tolerance: float) -> bool:
-    """Whether the model gives the same where these modules do not run. batch: with `STATES`."""
-    plain = {name: value for name, value in batch.items() if name != STATES}
+def passes(upper: UpperModel, trials: Sequence[Trial], said: Said, tolerance: float) -> bool:
+    """Whether it gives what the whole model does, within `tolerance` of the largest number that this gives."""
+    return all(_alike(upper, trial, said, tolerance) for trial in trials)
+
+
+def _alike(upper: UpperModel, trial: Trial, said: Said, tolerance: float) -> bool:
     try:
-        upper = UpperModel(model, given).eval()
         with torch.no_grad():
-            pairs = [*zip(said(model, plain), said(upper, batch), strict=True)]
-    except (CannotSkipError, RuntimeError, ValueError, TypeError, AttributeError, IndexError, KeyError):
-        return False  # something in between wants what a stand-in does not give
+            pairs = [*zip(trial.whole, said(upper, trial.batch), strict=True)]
+    except NOT_THE_SAME:
+        return False
     scale = max(1.0, *(float(np.abs(whole).max(initial=0.0)) for whole, _ in pairs))
     return all(
         whole.shape == short.shape and np.allclose(whole, short, rtol=0, atol=tolerance * scale)

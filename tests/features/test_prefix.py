@@ -21,7 +21,14 @@ from hftransfer.features.prefix import (
     inputs_of,
     run_until,
 )
-from hftransfer.features.upper import MASK, UpperModel, collate_with_states, rows_of_states, upper_model
+from hftransfer.features.upper import (
+    MASK,
+    UpperModel,
+    collate_with_states,
+    rows_of_states,
+    trials_of,
+    upper_model,
+)
 from hftransfer.strategies import LoRA, Partial, Strategy, structure
 from hftransfer.tasks.base import LABELS
 
@@ -68,7 +75,8 @@ class Case:
         return find_prefix(self.model, blocks, self.collate(self.rows[:8]), self.strategy.train_mode)
 
     def upper(self, prefix: Prefix) -> UpperModel:
-        return upper_model(self.model, prefix, self.rows[:8], self.collate, self.said, 1e-5)
+        trials = trials_of(self.model, prefix, self.rows[:8], self.collate, self.said)
+        return upper_model(self.model, prefix, trials, self.said, 1e-5)
 
     def said(self, module: torch.nn.Module, batch: Any) -> list[np.ndarray]:
         return [module(**batch).logits.numpy()]
