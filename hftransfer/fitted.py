@@ -35,12 +35,14 @@ def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
         )
     head: Any = model.head.layers
     assert isinstance(head, FittedHead)
+    targets = _targets(job, examples)
+    _check_enough(job, head, targets)
     begin(job, run_dir)
     sizes = job.parameters
     happened(Begin(0, 0, 0, len(examples), sizes["total"], sizes["trained"]), run_dir, clock)
     head.fit(
         examples.features.reshape(len(examples), -1),
-        _targets(job, examples),
+        targets,
         seed=job.recipe.training.seed,
         balanced=getattr(job.task, "class_weights", None) == "balanced",
     )
@@ -48,6 +50,22 @@ def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     metrics = evaluate(job, "validation", rows=ROWS)[1]
     happened(Evaluation(0, 0, metrics, best.better(metrics, 0)), run_dir, clock)
     return Trained(0, best, ROWS)
+
+
+def _check_enough(job: Job, head: FittedHead, targets: Any) -> None:
+    """Raises InputError for rows that the learner could not be fitted on, or asked after."""
+    neighbors = getattr(head.options, "neighbors", 1)
+    if neighbors > len(targets):
+        raise InputError(
+            f"knn looks at {neighbors} training rows, and there are {len(targets)}",
+            hint=f"write {len(targets)} or less",
+            key="strategy.head.neighbors",
+        )
+    if job.task.classes(job.splits.train) is not None and len(np.unique(targets)) < 2:
+        raise InputError(
+            f"{head.options.name} needs training rows of two labels, and all have the same",
+            key="strategy.head",
+        )
 
 
 def _targets(job: Job, examples: CachedExamples) -> Any:

@@ -215,7 +215,9 @@ def check_fit(recipe: Recipe, splits: Splits) -> None:
 
 
 def _check_warmup(recipe: Recipe, rows: int) -> None:
-    training = recipe.training
+    training, other = recipe.training, recipe.strategy.other_head
+    if other is not None and other.fitted:
+        return
     total = total_steps(training, -(-rows // training.batch_size))
     if warmup_steps(training.warmup, total) >= total and training.warmup > 0:
         amount = f"{training.warmup:g} steps" if training.warmup >= 1 else f"{training.warmup:g} of all steps"

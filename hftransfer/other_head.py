@@ -15,10 +15,23 @@ from hftransfer.heads.model import PooledModel, complete
 from hftransfer.heads.pairs import combine, sides
 from hftransfer.heads.reading import Field, Pooled, Reading
 from hftransfer.job import Job
+from hftransfer.recipe import TrainingSection
 from hftransfer.strategies import structure
 from hftransfer.strategies.base import OtherHead
 from hftransfer.tasks.base import LABELS, Batch
 
+STEPS = (
+    "epochs",
+    "steps",
+    "batch_size",
+    "optimizer",
+    "schedule",
+    "warmup",
+    "clip_norm",
+    "evaluate_every",
+    "patience",
+)
+"""Settings of a training by steps."""
 PROBE = 8
 """Rows that show what a head looks at."""
 
@@ -32,10 +45,10 @@ def with_other_head(job: Job) -> Job:
     other = job.strategy.other_head
     if other is None:
         return job
-    body = structure.backbone(job.model)
-    if body is job.model or body.config is not job.model.config:
+    body: Any = structure.backbone(job.model)
+    if body is job.model or body.config is not job.model.config or body.config.is_encoder_decoder:
         raise InputError(
-            f"{type(job.model).__name__} has no backbone that another head could stand on",
+            f"{type(job.model).__name__} has no single backbone that another head could stand on",
             hint="leave strategy.head and strategy.pooling out",
             key="strategy",
         )
@@ -43,9 +56,17 @@ def with_other_head(job: Job) -> Job:
     probe = sides(probe_rows(job))
     limit = getattr(job.task, "max_length", None) or job.checkpoint.max_length
     model = PooledModel(body, other.options, _readings(job, other, probe[0]), limit)
+    _check_known(job, model, probe[0])
     with torch.no_grad():
-        seen = combine([model.pooled(side)[0] for side in probe])
-    complete(model, seen.shape[-1])
+        read = [model.pooled(side) for side in probe]
+    widths = {one.shape[-1] for one in read[0]}
+    if len(widths) > 1:
+        raise InputError(
+            f"the layers of a grid give features of several sizes: {', '.join(map(str, sorted(widths)))}",
+            hint="write layers of one stage",
+            key="strategy.grid.layers",
+        )
+    complete(model, combine([side[0] for side in read]).shape[-1])
     return _started(job, model.to(job.compute.device), other)
 
 
@@ -64,26 +85,64 @@ def _readings(job: Job, other: OtherHead, probe: Batch) -> list[Reading]:
         return [Pooled(pooling, layers) for pooling, layers in other.readings]
     own = read_by_head(job.model, probe)
     reading: Any = own.readings[0] if own is not None else None
-    fresh = [name for name in job.checkpoint.fresh if name.startswith(f"{job.model.base_model_prefix}.")]
-    if not isinstance(reading, Field) or fresh:
-        why = f"starts from random ({fresh[0]})" if fresh else "is more than one vector of a row"
+    if not isinstance(reading, Field):
         raise InputError(
-            f"what the architecture's own head looks at {why}, so that another head cannot stand on it",
+            "what the architecture's own head looks at is more than one vector of a row, so that another head cannot "
+            "stand on it",
             hint="write strategy.pooling: mean",
             key="strategy.pooling",
         )
     return [reading]
 
 
+def _check_known(job: Job, model: PooledModel, probe: Batch) -> None:
+    """Raises InputError where what the head would look at depends on weights that are not the checkpoint's."""
+    _, inner = structure.pretrained(job.model)
+    known = dict(inner.named_parameters())
+    body = {id(parameter) for parameter in model.backbone.parameters()}
+    fresh = {name: known[name] for name in sorted(job.checkpoint.fresh) if id(known[name]) in body}
+    if not fresh:
+        return
+    for parameter in fresh.values():
+        parameter.requires_grad_(True)
+    with torch.enable_grad():
+        seen = torch.stack([one.sum() for one in model.pooled(probe)]).sum()
+        gradients = torch.autograd.grad(seen, [*fresh.values()], allow_unused=True)
+    for parameter in fresh.values():
+        parameter.requires_grad_(False)
+    used = [name for name, gradient in zip(fresh, gradients, strict=True) if gradient is not None]
+    if used:
+        raise InputError(
+            f"what the head would look at depends on weights that start from random ({used[0]}), and a frozen "
+            "backbone never learns them",
+            hint="write strategy.pooling: mean, which looks at no pooler"
+            if "pooler" in used[0]
+            else "use full",
+            key="strategy.pooling",
+        )
+
+
+def _unused(job: Job, other: OtherHead) -> list[str]:
+    """A sentence on the settings that a learner which is fitted once has no use for."""
+    fields = TrainingSection.model_fields
+    changed = [name for name in STEPS if getattr(job.recipe.training, name) != fields[name].default]
+    changed += ["learning_rate"] * (job.recipe.training.learning_rate != job.strategy.peak)
+    if not other.fitted or not changed:
+        return []
+    named = ", ".join(f"training.{name}" for name in changed)
+    return [f"not used: {named}; {other.options.name} is fitted once"]
+
+
 def _started(job: Job, model: PooledModel, other: OtherHead) -> Job:
     """The job on that model: with its head fresh, and all else frozen."""
     told = " or ".join(reading.told for reading in model.readings)
     finding = f"the head is {other.options.name} on {told}, in place of the architecture's"
+    findings = [one for one in job.checkpoint.findings if not one.startswith(FRESH)]
     checkpoint = replace(
         job.checkpoint,
         model=model,
         fresh=frozenset(structure.head_parameters(model)),
-        findings=(*(one for one in job.checkpoint.findings if not one.startswith(FRESH)), finding),
+        findings=(*findings, finding, *_unused(job, other)),
     )
     job.task.begin(model, checkpoint.fresh, job.splits.train, job.splits.labels)
     return replace(job, checkpoint=checkpoint, model=job.strategy.apply(model, checkpoint.fresh))

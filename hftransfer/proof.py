@@ -27,9 +27,10 @@ from hftransfer.checkpoint import load_model
 from hftransfer.errors import ReloadError
 from hftransfer.heads import sentence_transformers
 from hftransfer.heads.folder import load_artefact
+from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
-from hftransfer.tasks.base import Examples, Pretrained, Task
+from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
 
 TOLERANCE = 1e-3
 """Largest difference of a logit or a score, relative to the largest logit (at least 1). Merging an adapter in
@@ -128,6 +129,7 @@ def prove(
     said = task.decode(arrays, examples, rows, pretrained).answers
     expected = {
         "arrays": [array.tolist() for array in evidence],
+        "features": features_of(model, task, examples, pretrained),
         "answers": [task.expected(answer, pretrained.labels) for answer in said],
     }
     scale = max([1.0, *(float(np.abs(array).max(initial=0)) for array in evidence)])
@@ -182,6 +184,21 @@ def one_by_one(
     return arrays, evidence, examples
 
 
+def features_of(model: Any, task: Task, examples: Examples, pretrained: Pretrained) -> list[list[float]]:
+    """What a head of another kind stands on, of every example alone; nothing for other models."""
+    import torch
+
+    if not isinstance(model, PooledModel):
+        return []
+    found = []
+    with torch.inference_mode():
+        for index in range(len(examples)):
+            batch = task.collate([examples[index]], pretrained)
+            inputs = {name: value for name, value in batch.items() if name != LABELS}
+            found.append(model.seen(inputs)[0].tolist())
+    return found
+
+
 def _write_probe(folder: Path, artefact: Artefact, task: Task, rows: Any, pretrained: Pretrained) -> Path:
     import pyarrow.parquet as pq
 
@@ -227,10 +244,10 @@ def answer(folder: Path) -> dict[str, Any]:
 
     if (Path(probe["model"]) / HEAD).is_file():
         ours = arrays(model)
-        logits = sentence_transformers.logits(model, Path(probe["model"]), rows)
-        if logits is None or len(ours["values"]) > len(rows):  # windows of long texts are ours alone
+        theirs = sentence_transformers.encoded(model, Path(probe["model"]), rows)
+        if theirs is None or len(ours["values"]) > len(rows):  # windows of long texts are ours alone
             return {"hftransfer": ours}
-        return {"hftransfer": ours, "sentence_transformers": {**ours, "values": logits}}
+        return {"hftransfer": ours, "sentence_transformers": theirs}
     answers = {task.model_class: arrays(model)}
     if task.name in SUPPORTED_TASKS:
         pipe = transformers.pipeline(task.name, model=probe["model"], device="cpu")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from cli_runner import hftransfer
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tiny import make_rows
 from toy import toy_recipe, trained, write_images, write_pairs, write_texts
 
@@ -281,6 +282,60 @@ def test_a_learner_needs_features_once(tiny_checkpoint: Tiny, tmp_path: Path) ->
     assert not (tmp_path / "run").exists()
 
 
+def test_a_learner_that_the_rows_are_too_few_for(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    data = write_texts(tmp_path / "data")
+    strategy = {**MEAN, "head": {"name": "knn", "neighbors": 65}}
+    with pytest.raises(InputError, match="looks at 65 training rows, and there are 64") as caught:
+        trained(toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy), tmp_path / "run")
+    assert caught.value.key == "strategy.head.neighbors"
+
+
+def test_settings_of_steps_are_told_to_be_of_no_use(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    data = write_texts(tmp_path / "data")
+    strategy = {**MEAN, "head": "ridge"}
+    found = check(toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, warmup=10, steps=12)).findings
+    (told,) = [one for one in found if one.startswith("not used")]
+    assert (
+        "training.epochs, training.steps, training.batch_size, training.warmup, training.learning_rate"
+        in told
+    )
+    linear = check(toy_recipe(tiny_checkpoint("bert"), data, strategy=MEAN)).findings
+    assert not any(one.startswith("not used") for one in linear)
+
+
+def test_a_head_on_weights_that_start_from_random(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    """A pooler that the checkpoint lacks is no matter to the mean; a block is."""
+    data = write_texts(tmp_path / "data")
+    for gone, strategy, refused in (
+        ("pooler", MEAN, False),
+        ("pooler", {"name": "frozen", "head": "knn"}, True),
+        ("encoder.layer.1.output.", MEAN, True),
+    ):
+        folder = shutil.copytree(tiny_checkpoint("bert"), tmp_path / f"{gone}{refused}")
+        weights = {
+            key: one for key, one in load_file(folder / "model.safetensors").items() if gone not in key
+        }
+        save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+        recipe = toy_recipe(folder, data, strategy=strategy)
+        if refused:
+            with pytest.raises(InputError, match="depends on weights that start from random"):
+                check(recipe)
+        else:
+            assert check(recipe).parameters["trained"] == 33 * 2
+
+
+def test_layers_of_stages(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    images = write_images(tmp_path / "images")
+    for strategy, key in (
+        ({**MEAN, "layers": [1, -1]}, "strategy.layers"),
+        ({"name": "frozen", "grid": {"poolings": ["mean"], "layers": [1, -1]}}, "strategy.grid.layers"),
+    ):
+        recipe = toy_recipe(tiny_checkpoint("resnet"), images, task="image-classification", strategy=strategy)
+        with pytest.raises(InputError) as caught:
+            check(recipe)
+        assert caught.value.key == key
+
+
 def test_a_learner_without_the_cache(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
     strategy = {**MEAN, "head": "ridge"}
     recipe = toy_recipe(
@@ -296,6 +351,7 @@ def test_a_chain_starts_from_the_backbone(tiny_checkpoint: Tiny, tmp_path: Path)
     job, _ = trained(toy_recipe(first.run_dir, data), tmp_path / "second")
     assert {"classifier.weight", "classifier.bias"} <= job.checkpoint.fresh
     assert not any(name.startswith("bert.encoder") for name in job.checkpoint.fresh)
+    assert any("head stands on features" in finding for finding in job.checkpoint.findings)
 
 
 def test_the_command_line_tells_it(tiny_checkpoint: Tiny, tmp_path: Path) -> None:

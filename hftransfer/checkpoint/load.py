@@ -19,6 +19,7 @@ from hftransfer.checkpoint.from_run import made_by
 from hftransfer.checkpoint.warm_start import set_special_tokens, warm_start, warm_starts
 from hftransfer.errors import CheckpointError
 from hftransfer.files import sha256
+from hftransfer.locate import HEAD
 from hftransfer.recipe import CheckpointSection
 
 if TYPE_CHECKING:
@@ -97,6 +98,11 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
         fresh |= _renew_head(model, fresh, getattr(transformers, task.model_class), config)
     if fresh:
         findings.append(f"{FRESH}: {', '.join(_summary(fresh))}")
+    if (Path(location) / HEAD).is_file():
+        config.output_hidden_states = False  # saved for those who read its layers
+        findings.append(
+            "the checkpoint's head stands on features of its backbone, and is not used: see head.json"
+        )
     if unexpected:
         findings.append(f"weights of the checkpoint not used: {', '.join(_summary(unexpected))}")
     # How convolution weights lie in memory, not what they are: see ImageClassification.collate.

@@ -38,6 +38,7 @@ UNSAID = (
     "problem_type",
     "architectures",
     "_name_or_path",
+    "output_hidden_states",
     "hftransfer",
 )
 """Of a config: what the backbone does not see."""

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import mmap
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -57,7 +58,8 @@ class KeptStates:
             except FileNotFoundError:
                 continue  # another run has made room
             if content is None or not whole:
-                file.unlink(missing_ok=True)
+                with suppress(OSError):
+                    file.unlink(missing_ok=True)
                 damaged.append(f"kept hidden states in {file.name} were damaged: they are computed again")
                 continue
             for key, states in _rows(content):

@@ -15,8 +15,12 @@ from hftransfer.heads.options import REGRESSION, SINGLE, Fitted
 
 LEAST = 1e-7
 """The least chance of a label: of trees that all agree, the others' would be 0, and its logarithm no number."""
-TREES = ("sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor", "sklearn.tree._tree.Tree")
-"""Types of ours beside those that skops knows to be data: tables of splits."""
+TRUSTED = (
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
+    "sklearn.multiclass._ConstantPredictor",
+    "sklearn.tree._tree.Tree",
+)
+"""Types in learners beside those that skops knows to be data: tables of splits, and a label that all rows have."""
 
 
 class FittedHead(nn.Module):
@@ -48,7 +52,7 @@ class FittedHead(nn.Module):
             from sklearn.preprocessing import StandardScaler
 
             learner = make_pipeline(StandardScaler(), learner)
-        one = targets.ndim == 2 and targets.shape[1] == 1
+        one = self.problem_type == REGRESSION and self.outputs == 1
         self.learner = learner.fit(features, targets[:, 0] if one else targets)
 
     def _learner(self, seed: int, weight: str | None) -> Any:
@@ -78,9 +82,9 @@ class FittedHead(nn.Module):
             missing = np.log(LEAST)
         else:
             given = np.asarray(self.learner.decision_function(features))
-            missing = -1 / LEAST
+            missing = given.min() - 1
         if self.problem_type != SINGLE:
-            return given.reshape(len(features), self.outputs)
+            return given.reshape(len(features), -1)[:, -self.outputs :]
         if given.ndim == 1:  # of two classes the second's
             given = np.stack([-given, given], axis=1) / 2
         # A class without a training row is not known to the learner.
@@ -98,7 +102,7 @@ class FittedHead(nn.Module):
         """Read what `save` wrote. Raises RunDirectoryError for a file that would load anything else than a learner."""
         import skops.io
 
-        strange = set(skops.io.get_untrusted_types(file=file)) - set(TREES)
+        strange = set(skops.io.get_untrusted_types(file=file)) - set(TRUSTED)
         if strange:
             raise RunDirectoryError(f"{file} asks to load {min(strange)}, which is no part of a head")
-        self.learner = skops.io.load(file, trusted=TREES)
+        self.learner = skops.io.load(file, trusted=TRUSTED)

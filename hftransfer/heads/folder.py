@@ -81,7 +81,11 @@ def load(folder: Path) -> PooledModel:
     options: Head = TypeAdapter(Head).validate_python(kept["head"])
     asked = kept["reading"]
     reading = Field(**asked) if "field" in asked else Pooled(asked["pooling"], tuple(asked["layers"]))
-    model = PooledModel(transformers.AutoModel.from_pretrained(folder), options, [reading])
+    model = PooledModel(
+        transformers.AutoModel.from_pretrained(folder, use_safetensors=True, trust_remote_code=False),
+        options,
+        [reading],
+    )
     complete(model, kept.get("inputs", 0))
     assert isinstance(model.head, OnFeatures)
     inside = model.head.layers

@@ -86,11 +86,16 @@ class PooledModel(nn.Module):
         found: Tensor = fewer(states.shape[1], mask)
         return found
 
+    def seen(self, inputs: Mapping[str, Tensor]) -> Tensor:
+        """(B, D) what the head sees of a batch, of both sides of its pairs where they are read apart."""
+        assert self.head is not None
+        return combine([self.pooled(side)[self.head.chosen] for side in sides(inputs)])
+
     def forward(self, **inputs: Tensor) -> SequenceClassifierOutput:
         """inputs: a batch without its targets."""
+        features = self.seen(inputs)
         assert self.head is not None
-        read = [self.pooled(side)[self.head.chosen] for side in sides(inputs)]
-        output: SequenceClassifierOutput = self.head(combine(read))
+        output: SequenceClassifierOutput = self.head(features)
         return output
 
     def save_pretrained(self, folder: Path) -> None:

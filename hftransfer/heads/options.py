@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from hftransfer.registry import Options
 
+Pooling = Literal["cls", "mean", "max", "last"]
 Width = Annotated[int, Field(gt=0)]
 SINGLE, REGRESSION = "single_label_classification", "regression"
 
@@ -143,14 +144,21 @@ class GradientBoosting(Fitted):
         from sklearn.ensemble import HistGradientBoostingClassifier
 
         return HistGradientBoostingClassifier(
-            learning_rate=self.learning_rate, max_iter=self.rounds, random_state=seed, class_weight=weight
+            learning_rate=self.learning_rate,
+            max_iter=self.rounds,
+            early_stopping=False,
+            class_weight=weight,
+            random_state=seed,
         )
 
     def regressor(self, seed: int) -> Any:
         from sklearn.ensemble import HistGradientBoostingRegressor
 
         return HistGradientBoostingRegressor(
-            learning_rate=self.learning_rate, max_iter=self.rounds, random_state=seed
+            learning_rate=self.learning_rate,
+            max_iter=self.rounds,
+            early_stopping=False,
+            random_state=seed,
         )
 
 

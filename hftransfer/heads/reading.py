@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from hftransfer.errors import InputError
+from hftransfer.heads.options import Pooling
 
-Pooling = Literal["cls", "mean", "max", "last"]
 STATES = "hidden_states"
 
 
@@ -43,7 +43,7 @@ class Pooled:
     """The states of a layer, or the mean over several, pooled over the positions of a row.
 
     pooling: cls (the first token), mean, max, or the last token; padding never counts. layers: 0 is what goes into the
-    first block, n what the n-th gives, and -1 the last state, after any norm that follows the blocks.
+    first block, n what the n-th gives; -1 alone is the last state, after any norm that follows the blocks.
     """
 
     pooling: Pooling
@@ -98,7 +98,14 @@ class Pooled:
                 f"-{len(every)}",
                 key="strategy.layers",
             )
-        return torch.stack([every[layer] for layer in self.layers]).mean(0)
+        chosen = [every[layer] for layer in self.layers]
+        if len({one.shape for one in chosen}) > 1:
+            raise InputError(
+                "the states of these layers are not of one size, and have no mean",
+                hint="write one layer, or several of one stage",
+                key="strategy.layers",
+            )
+        return torch.stack(chosen).mean(0)
 
 
 Reading = Field | Pooled
@@ -107,8 +114,14 @@ Reading = Field | Pooled
 def pool(states: Tensor, mask: Tensor | None, pooling: Pooling) -> Tensor:
     """(B, H) of states (B, T, H), in float32; as sentence_transformers' Pooling. mask: (B, T), 0 at padding."""
     states = states.float()
-    if mask is None or mask.shape != states.shape[:2]:  # images and sounds: every position counts
+    if mask is None:  # every position counts
         mask = torch.ones(states.shape[:2], device=states.device)
+    if mask.shape != states.shape[:2]:
+        raise InputError(
+            f"the backbone gives {states.shape[1]} states for {mask.shape[1]} tokens: which are padding is not known",
+            hint="leave pooling out: its own head knows what to look at",
+            key="strategy.pooling",
+        )
     if pooling == "mean":
         weights = mask[..., None].to(states)
         return (states * weights).sum(1) / weights.sum(1).clamp(min=1e-9)

@@ -18,7 +18,7 @@ from torch import nn
 
 from hftransfer.files import write_json
 from hftransfer.heads.pairs import combine
-from hftransfer.heads.reading import Pooled, Reading
+from hftransfer.heads.reading import Field, Pooled, Reading
 
 if TYPE_CHECKING:
     from hftransfer.heads.model import PooledModel
@@ -55,6 +55,8 @@ def describe(model: PooledModel, layers: Sequence[str], folder: Path) -> bool:
     scikit-learn, cannot be said: encode then gives the features that they stand on.
     """
     reading = model.reading
+    if reading == Field("last_hidden_state", first=True):
+        reading = Pooled("cls")
     if model.backbone.main_input_name != "input_ids" or not isinstance(reading, Pooled):
         return False
     width = model.backbone.config.hidden_size
@@ -91,11 +93,11 @@ def _save_layers(reading: Pooled, count: int, width: int, folder: Path) -> None:
     save_file({"layer_weights": weights}, folder / "model.safetensors")
 
 
-def logits(model: PooledModel, folder: Path, rows: Any) -> list[list[float]] | None:
-    """What comes of the folder where sentence_transformers opens it, (N, C), for rows with a column `text`, or two.
+def encoded(model: PooledModel, folder: Path, rows: Any) -> dict[str, Any] | None:
+    """What sentence_transformers makes of rows with a column `text`, or two: {"kind", "values"}, for the proof.
 
-    What it has no modules for is done by `model`'s head, on the features that it gives. None where that library is not
-    installed, or has nothing for this model.
+    Of kind "arrays" are logits, of kind "features" what a head stands on that the library has no modules for. None
+    where it is not installed, or has nothing for this model.
     """
     if not (folder / MODULES).is_file() or find_spec("sentence_transformers") is None:
         return None
@@ -103,11 +105,10 @@ def logits(model: PooledModel, folder: Path, rows: Any) -> list[list[float]] | N
 
     opened = SentenceTransformer(str(folder), device="cpu")
     columns = [list(rows[role]) for role in ("text", "text_pair") if role in rows.column_names]
-    options = {"show_progress_bar": False, "convert_to_tensor": True}
+    options = {"show_progress_bar": False, "convert_to_tensor": True, "batch_size": 1}
     if (folder / MODULES).read_text(encoding="utf-8").count("Dense"):
-        given = opened.encode([*zip(*columns, strict=True)] if len(columns) > 1 else columns[0], **options)
-    else:
-        assert model.head is not None
-        given = model.head(combine([opened.encode(column, **options) for column in columns])).logits
-    found: list[list[float]] = given.tolist()
-    return found
+        pairs = len(columns) > 1
+        logits = opened.encode([*zip(*columns, strict=True)] if pairs else columns[0], **options)
+        return {"kind": "arrays", "values": logits.tolist()}
+    features = combine([opened.encode(column, **options) for column in columns])
+    return {"kind": "features", "values": features.tolist()}

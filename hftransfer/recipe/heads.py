@@ -34,7 +34,9 @@ def _fitted(head: Any, task: Any, training: Any) -> Iterator[Problem]:
     named = f"strategy.head is {head.name}"
     if task.problem_type == "regression" and not head.regresses:
         yield Problem(
-            "strategy.head", f"{head.name} says labels, and not numbers", "write ridge, svm or linear"
+            "strategy.head",
+            f"{head.name} says labels, and not numbers",
+            "write ridge, or any other head",
         )
     if task.class_weights == "balanced" and not head.weighted:
         message = f"found balanced, but {named}, for which every row counts the same"

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
 from pydantic import BeforeValidator, Field
 
 from hftransfer.errors import InputError
-from hftransfer.heads import Fitted, Head
+from hftransfer.heads.options import Fitted, Head, Pooling
 from hftransfer.registry import Options, Part
 from hftransfer.strategies import structure
 
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 Rate = Annotated[float, Field(gt=0)]
 Sampling = Literal["natural", "balanced"]
-Pooling = Literal["cls", "mean", "max", "last"]
 Layers = Annotated[
     tuple[int, ...], Field(min_length=1), BeforeValidator(lambda one: (one,) if isinstance(one, int) else one)
 ]

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from pydantic import Field, model_validator
 
 from hftransfer.heads import MLP, Fitted, Head, Linear
+from hftransfer.heads.options import Pooling
 from hftransfer.strategies import structure
-from hftransfer.strategies.base import Grid, Layers, OtherHead, Pooling, Strategy, exactly, head_and_fresh
+from hftransfer.strategies.base import Grid, Layers, OtherHead, Strategy, exactly, head_and_fresh
 
 if TYPE_CHECKING:
     from torch import nn
@@ -115,6 +116,6 @@ class Frozen(Strategy):
     def held(self, model: nn.Module) -> set[nn.Module]:
         # With dropout, MiniLM's probe on SST-2 scores 0.74 where it scores 0.76 without and logistic regression 0.75.
         if structure.is_head(model):
-            return set()
+            return set() if self.other_head or self.dropout else set(structure.dropouts(model))
         inside = structure.backbone(model) if self.other_head else model
         return super().held(model) | (set() if self.dropout else set(structure.dropouts(inside)))

@@ -11,7 +11,7 @@ import torch
 import transformers
 from tiny import FAMILIES, load_classifier, make_batch
 
-from hftransfer.features.head import Input, read_by_head
+from hftransfer.features.head import Input, InputModel, read_by_head
 from hftransfer.heads.reading import Field
 from hftransfer.strategies import Frozen, structure
 from hftransfer.tasks.base import LABELS
@@ -113,3 +113,26 @@ def test_a_map_of_features_is_more_than_one_vector() -> None:
 def test_a_model_without_a_head_has_none(tiny_checkpoint: Tiny) -> None:
     model = transformers.AutoModelForSeq2SeqLM.from_pretrained(tiny_checkpoint("t5"))
     assert read_by_head(model, {"input_ids": torch.ones(2, 3, dtype=torch.long)}) is None
+
+
+def test_a_head_alone_has_no_dropout_either() -> None:
+    config = transformers.BartConfig(
+        vocab_size=50,
+        d_model=16,
+        encoder_layers=1,
+        decoder_layers=1,
+        encoder_attention_heads=2,
+        decoder_attention_heads=2,
+        encoder_ffn_dim=16,
+        decoder_ffn_dim=16,
+        max_position_embeddings=32,
+        classifier_dropout=0.3,
+        num_labels=3,
+    )
+    model = transformers.BartForSequenceClassification(config)
+    ids = torch.tensor([[0, 5, 6, 7, 2], [0, 8, 9, 10, 2]])
+    found = read_by_head(model, {"input_ids": ids, "attention_mask": torch.ones_like(ids)})
+    assert isinstance(found, InputModel)
+    for dropout in (False, True):
+        Frozen(dropout=dropout).train_mode(found)
+        assert any(module.training for module in structure.dropouts(found)) == dropout

@@ -118,3 +118,41 @@ def test_numbers_get_their_units_at_the_end() -> None:
         head.units.weight.mul_(3)
         head.units.bias.add_(1)
     assert torch.allclose(head(torch.from_numpy(NUMBERS)), 3 * given + 1)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name)
+def test_a_label_that_no_row_has_or_every_row(kind: Any, tmp_path: Path) -> None:
+    wanted = np.stack([np.zeros(120, int), np.ones(120, int), (NUMBERS[:, 0] > 0).astype(int)], axis=1)
+    head = FittedHead(options(kind), 3, SEVERAL)
+    head.fit(NUMBERS, wanted, seed=0, balanced=False)
+    given = head(torch.from_numpy(NUMBERS))
+    assert (given[:, 0] <= 0).all()
+    assert (given[:, 1] >= 0).all()
+    head.save(tmp_path / "head.skops")
+    again = FittedHead(head.options, 3, SEVERAL)
+    again.load(tmp_path / "head.skops")
+    assert torch.equal(again(torch.from_numpy(NUMBERS)), given)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=name)
+def test_one_label_that_may_be_there_or_not(kind: Any) -> None:
+    head = FittedHead(options(kind), 1, SEVERAL)
+    head.fit(NUMBERS, (NUMBERS[:, :1] > 0).astype(int), seed=0, balanced=False)
+    given = head(torch.from_numpy(NUMBERS))
+    assert given.shape == (120, 1)
+    assert ((given[:, 0] > 0).numpy() == (NUMBERS[:, 0] > 0)).mean() > 0.7
+
+
+def test_a_missing_class_is_a_little_below_the_others() -> None:
+    head = FittedHead(KINDS[1](), 4, SINGLE)
+    head.fit(NUMBERS, np.where(CLASSES == 0, 3, CLASSES), seed=0, balanced=False)
+    given = head(torch.from_numpy(NUMBERS))
+    assert given.abs().max() < 100
+    assert (given[:, 0] < given[:, 1:].min()).all()
+
+
+def test_boosting_sees_all_rows() -> None:
+    """Of many rows scikit-learn would put some aside, and stop early by them."""
+    learner = [kind for kind in KINDS if name(kind) == "gradient-boosting"][0]()
+    assert learner.classifier(0, None).early_stopping is False
+    assert learner.regressor(0).early_stopping is False

@@ -69,3 +69,13 @@ def test_a_field_is_what_the_own_head_sees(states: torch.Tensor) -> None:
     told = output(states) | {"pooler_output": states[:, 1]}
     assert torch.equal(Field("last_hidden_state", first=True).of(told), states[:, 0])
     assert torch.equal(Field("pooler_output", first=False).of(told), states[:, 1])
+
+
+def test_fewer_states_than_tokens_are_refused(states: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="gives 5 states for 10 tokens"):
+        Pooled("mean").of(output(states), torch.ones(3, 10))
+
+
+def test_layers_of_several_sizes_have_no_mean(states: torch.Tensor) -> None:
+    with pytest.raises(InputError, match="are not of one size"):
+        Pooled("mean", (0, 1)).of(output(states, states[..., :4], states))
