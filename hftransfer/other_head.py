@@ -45,8 +45,9 @@ def with_other_head(job: Job) -> Job:
     other = job.strategy.other_head
     if other is None:
         return job
-    body: Any = structure.backbone(job.model)
-    if body is job.model or body.config is not job.model.config or body.config.is_encoder_decoder:
+    whole: Any = job.model
+    body: Any = structure.backbone(whole)
+    if body is whole or body.config is not whole.config or body.config.is_encoder_decoder:
         raise InputError(
             f"{type(job.model).__name__} has no single backbone that another head could stand on",
             hint="leave strategy.head and strategy.pooling out",
@@ -107,10 +108,11 @@ def _check_known(job: Job, model: PooledModel, probe: Batch) -> None:
         parameter.requires_grad_(True)
     with torch.enable_grad():
         seen = torch.stack([one.sum() for one in model.pooled(probe)]).sum()
-        gradients = torch.autograd.grad(seen, [*fresh.values()], allow_unused=True)
+        leaves = [*fresh.values()] if seen.requires_grad else []
+        gradients = torch.autograd.grad(seen, leaves, allow_unused=True) if leaves else ()
     for parameter in fresh.values():
         parameter.requires_grad_(False)
-    used = [name for name, gradient in zip(fresh, gradients, strict=True) if gradient is not None]
+    used = [name for name, gradient in zip(fresh, gradients, strict=False) if gradient is not None]
     if used:
         raise InputError(
             f"what the head would look at depends on weights that start from random ({used[0]}), and a frozen "

@@ -76,7 +76,7 @@ class FittedHead(nn.Module):
             numbers: NDArray[Any] = np.asarray(self.learner.predict(features), np.float64)
             return np.expand_dims(numbers, 1) if numbers.ndim == 1 else numbers
         given: NDArray[Any]
-        if hasattr(self.learner, "predict_proba"):
+        if hasattr(self.options.classifier(0, None), "predict_proba"):
             given = np.clip(self.learner.predict_proba(features), LEAST, 1 - LEAST)
             given = np.log(given) if self.problem_type == SINGLE else np.log(given / (1 - given))
             missing = np.log(LEAST)

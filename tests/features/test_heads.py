@@ -13,7 +13,7 @@ import torch
 from tiny import load_classifier, make_batch
 from torch.func import functional_call
 
-from hftransfer.features.head import HeadModel, ask, read_by_head
+from hftransfer.features.head import HeadModel, read_by_head
 from hftransfer.features.heads import Heads, SumOverHeads
 from hftransfer.recipe import SGD, Adam, AdamW, RMSprop, TrainingSection
 from hftransfer.strategies import Frozen, structure
@@ -35,9 +35,9 @@ def head_and_features(family: str, tiny_checkpoint: Tiny, **options: Any) -> tup
     Frozen().apply(model, fresh)
     found = read_by_head(model, batch)
     assert found is not None
-    head, reading = found
+    assert isinstance(found, HeadModel)
     with torch.no_grad():
-        return head, reading.of(ask(model, batch)[0])
+        return found, found.pooled(batch)[0]
 
 
 def drawn(head: HeadModel) -> list[dict[str, torch.Tensor]]:

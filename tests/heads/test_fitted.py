@@ -120,6 +120,7 @@ def test_numbers_get_their_units_at_the_end() -> None:
     assert torch.allclose(head(torch.from_numpy(NUMBERS)), 3 * given + 1)
 
 
+@pytest.mark.filterwarnings("ignore:Label:UserWarning")
 @pytest.mark.parametrize("kind", KINDS, ids=name)
 def test_a_label_that_no_row_has_or_every_row(kind: Any, tmp_path: Path) -> None:
     wanted = np.stack([np.zeros(120, int), np.ones(120, int), (NUMBERS[:, 0] > 0).astype(int)], axis=1)
@@ -153,6 +154,6 @@ def test_a_missing_class_is_a_little_below_the_others() -> None:
 
 def test_boosting_sees_all_rows() -> None:
     """Of many rows scikit-learn would put some aside, and stop early by them."""
-    learner = [kind for kind in KINDS if name(kind) == "gradient-boosting"][0]()
+    learner = next(kind for kind in KINDS if name(kind) == "gradient-boosting")()
     assert learner.classifier(0, None).early_stopping is False
     assert learner.regressor(0).early_stopping is False
