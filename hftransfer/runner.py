@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,13 +180,15 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     from hftransfer import stages
     from hftransfer.fitted import fit_head
     from hftransfer.grid import train_grid
+    from hftransfer.training.compute import one_thread
 
     other = job.strategy.other_head
     if other is not None and other.fitted:
         return fit_head(job, run_dir, clock)
-    if job.strategy.heads is not None:
-        return train_grid(job, run_dir, clock)
-    return stages.train(job, run_dir, clock)
+    by_steps = stages.train if job.strategy.heads is None else train_grid
+    # A head's products are small: threads would wait for one another longer than they compute.
+    with one_thread() if job.head is not None else nullcontext():
+        return by_steps(job, run_dir, clock)
 
 
 def _output(output: str | Path | None, recipe: Recipe, resume: bool, compute: Any) -> Path:

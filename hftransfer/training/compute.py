@@ -7,6 +7,8 @@ import os
 import platform
 import resource
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
 
@@ -18,6 +20,9 @@ from accelerate.utils import DistributedDataParallelKwargs
 
 from hftransfer.errors import InputError
 from hftransfer.recipe import TrainingSection
+
+CPU_THREADS = torch.get_num_threads()
+"""Of everything but heads that are trained on features: see `one_thread`."""
 
 # What a run's numbers depend on, as its environment.json names them.
 PACKAGES = (
@@ -117,5 +122,16 @@ def describe_machine(compute: Accelerator) -> dict[str, Any]:
         "processes": compute.num_processes,
         "precision": "bf16" if compute.mixed_precision == "bf16" else "fp32",
         "cpu_cores": os.cpu_count(),
-        "cpu_threads": torch.get_num_threads(),
+        "cpu_threads": CPU_THREADS,
     }
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """torch computes on one thread of the CPU meanwhile."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

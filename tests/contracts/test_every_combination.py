@@ -61,9 +61,8 @@ def toy_data(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Any]:
 def marked(combination: tuple[str, str, str]) -> Any:
     """With full, tasks of whole rows meet every family always; others that read texts meet three, the rest with --long.
 
-    Frozen and lora meet the first family of every task, whole rows also those that differ most; what varies
-    these three meet a text and an image. None of them knows of tasks, and each meets every family in
-    tests/strategies.
+    Frozen and lora meet the first family of every task, with whole rows those that differ most, too; the variations of
+    these three meet a text and an image. None of them knows of tasks, and each meets every family in tests/strategies.
     """
     task, strategy, family = combination
     often = task.endswith("-classification") and task != "token-classification"
