@@ -185,10 +185,11 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     other = job.strategy.other_head
     if other is not None and other.fitted:
         return fit_head(job, run_dir, clock)
-    by_steps = stages.train if job.strategy.heads is None else train_grid
-    # A head's products are small: threads would wait for one another longer than they compute.
+    if job.strategy.heads is not None:
+        return train_grid(job, run_dir, clock)
+    # The products of one head are small: threads would wait for one another longer than they compute.
     with one_thread() if job.head is not None else nullcontext():
-        return by_steps(job, run_dir, clock)
+        return stages.train(job, run_dir, clock)
 
 
 def _output(output: str | Path | None, recipe: Recipe, resume: bool, compute: Any) -> Path:

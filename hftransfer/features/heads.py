@@ -157,8 +157,9 @@ class Heads(nn.Module):
 
 def _product(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(G, B, C) of features (B, D), weights (G, C, D) and biases (G, C)."""
-    logits = linear(features, weight.flatten(0, 1), bias.flatten())
-    return logits.reshape(len(features), *bias.shape).transpose(0, 1)
+    # In this order two threads take half the time of one; as `linear` has it, they take three quarters.
+    logits = torch.addmm(bias.flatten()[:, None], weight.flatten(0, 1), features.t())
+    return logits.reshape(*bias.shape, len(features)).transpose(1, 2)
 
 
 @dataclass(frozen=True)
@@ -169,8 +170,8 @@ class SumOverHeads:
 
     def sum(self, output: Any, batch: Mapping[str, Tensor]) -> Tensor:
         """output.logits: (G, B, C). A loss is a sum over targets: those of all heads make one batch."""
-        logits = output.logits.transpose(0, 1)  # as `_product` has them in memory
-        labels = batch[LABELS].repeat_interleave(logits.shape[1], dim=0)
+        logits = output.logits
+        labels = batch[LABELS].repeat(len(logits), *[1] * (batch[LABELS].ndim - 1))
         return self.loss.sum(SimpleNamespace(logits=logits.flatten(0, 1)), {LABELS: labels})
 
     def weight(self, batch: Mapping[str, Tensor]) -> Tensor:
