@@ -119,7 +119,7 @@ def _check_known(job: Job, model: PooledModel, probe: Batch) -> None:
             "backbone never learns them",
             hint="write strategy.pooling: mean, which looks at no pooler"
             if "pooler" in used[0]
-            else "use full",
+            else "use the strategy full, which trains them",
             key="strategy.pooling",
         )
 

@@ -132,18 +132,22 @@ def write_numbers(folder: Path, kind: str) -> dict[str, Any]:
     return {"label": ["a", "b"]}
 
 
-@pytest.mark.parametrize("head", ["gradient-boosting", {"name": "svm", "kernel": "rbf"}])
-def test_numbers_are_told_in_their_own_units(head: Any, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
-    columns = write_numbers(tmp_path / "data", "regression")
-    task = {"name": "text-classification", "problem_type": "regression"}
+def run_on_numbers(head: Any, tiny_checkpoint: Tiny, folder: Path, options: dict[str, Any]) -> Any:
+    """A run on `write_numbers`'s rows. options: of the task."""
+    columns = write_numbers(folder / "data", options["problem_type"])
     recipe = toy_recipe(
         tiny_checkpoint("bert"),
-        tmp_path / "data",
-        task=task,
+        folder / "data",
+        task={"name": "text-classification", **options},
         strategy={**MEAN, "head": head},
         columns=columns,
     )
-    result = run(recipe, output=tmp_path / "run")
+    return run(recipe, output=folder / "run")
+
+
+@pytest.mark.parametrize("head", ["gradient-boosting", {"name": "svm", "kernel": "rbf"}])
+def test_numbers_are_told_in_their_own_units(head: Any, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    result = run_on_numbers(head, tiny_checkpoint, tmp_path, {"problem_type": "regression"})
     assert result.reload_check["max_difference"] < 1e-4
     values = [one.values["a"] for one in result.predict(make_rows(6)[0])]
     assert all(95 < value < 112 for value in values)
@@ -151,20 +155,8 @@ def test_numbers_are_told_in_their_own_units(head: Any, tiny_checkpoint: Tiny, t
 
 @pytest.mark.parametrize("head", ["logistic-regression", "ridge"])
 def test_several_labels(head: str, tiny_checkpoint: Tiny, tmp_path: Path) -> None:
-    columns = write_numbers(tmp_path / "data", "labels")
-    task = {
-        "name": "text-classification",
-        "problem_type": "multi_label_classification",
-        "class_weights": "balanced",
-    }
-    recipe = toy_recipe(
-        tiny_checkpoint("bert"),
-        tmp_path / "data",
-        task=task,
-        strategy={**MEAN, "head": head},
-        columns=columns,
-    )
-    result = run(recipe, output=tmp_path / "run")
+    options = {"problem_type": "multi_label_classification", "class_weights": "balanced"}
+    result = run_on_numbers(head, tiny_checkpoint, tmp_path, options)
     assert result.metrics["validation"]["f1"] > 0.5
     assert result.reload_check["max_difference"] < 1e-4
 

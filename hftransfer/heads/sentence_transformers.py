@@ -48,8 +48,8 @@ def dense(linear: nn.Linear, after: nn.Module) -> dict[str, Any]:
     }
 
 
-def describe(model: PooledModel, layers: Sequence[str], folder: Path) -> bool:
-    """Write the list of modules, and what belongs to the pooling; False where the library has no modules for it.
+def describe(model: PooledModel, layers: Sequence[str], folder: Path) -> None:
+    """Write the list of modules, and what belongs to the pooling; nothing where the library has no modules for it.
 
     layers: the folders of the head's Dense layers. A head on pairs that were read apart, and a learner of
     scikit-learn, cannot be said: encode then gives the features that they stand on.
@@ -58,7 +58,7 @@ def describe(model: PooledModel, layers: Sequence[str], folder: Path) -> bool:
     if reading == Field("last_hidden_state", first=True):
         reading = Pooled("cls")
     if model.backbone.main_input_name != "input_ids" or not isinstance(reading, Pooled):
-        return False
+        return
     width = model.backbone.config.hidden_size
     names = ["", *(["0_Layers"] if reading.states else []), "0_Pooling"]
     kinds = ["Transformer", *(["WeightedLayerPooling"] if reading.states else []), "Pooling"]
@@ -79,7 +79,6 @@ def describe(model: PooledModel, layers: Sequence[str], folder: Path) -> bool:
         for number, (name, kind) in enumerate(zip(names, kinds, strict=True))
     ]
     write_json(folder / MODULES, listed)
-    return True
 
 
 def _save_layers(reading: Pooled, count: int, width: int, folder: Path) -> None:
