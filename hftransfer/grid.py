@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from itertools import product
@@ -14,7 +13,6 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import Parameter
 from torch.optim import Optimizer
 
 from hftransfer.errors import InputError, TrainingError
@@ -117,9 +115,11 @@ def _made(job: Job, training: TrainingSection) -> tuple[list[Entry], Heads, Opti
     entries = [Entry(*one) for one in settings]
     drawn = _drawn(job, grid.seeds)
     readings = [told.index(entry.reading) for entry in entries] if len(told) > 1 else None
-    heads = Heads(head, [drawn[entry.seed] for entry in entries], readings)
-    raw = optimizer_of(_groups(heads, entries, training.learning_rate or job.strategy.peak), training)
-    heads.moved_by(raw, job.recipe.training.clip_norm)
+    peak = training.learning_rate or job.strategy.peak
+    rates = [entry.learning_rate / peak for entry in entries]
+    heads = Heads(head, [drawn[entry.seed] for entry in entries], rates, readings)
+    raw = optimizer_of([{"params": [*heads.stacked], "multiplier": 1.0, "weight_decay": 0.0}], training)
+    heads.moved_by(raw, [entry.weight_decay for entry in entries], job.recipe.training.clip_norm)
     return entries, heads, raw
 
 
@@ -173,20 +173,6 @@ def _put(job: Job, state: Mapping[str, Tensor]) -> None:
     with torch.no_grad():
         for name, value in state.items():
             job.head.get_parameter(name).copy_(value)
-
-
-def _groups(heads: Heads, entries: Sequence[Entry], peak: float) -> list[dict[str, Any]]:
-    """Of every head its own rate and decay; as `parameter_groups`, biases and norms are not decayed."""
-    groups: dict[tuple[float, float], list[Parameter]] = defaultdict(list)
-    for values in heads.stacked:
-        decayed = values[0].ndim > 1
-        settings = [(one.learning_rate, one.weight_decay if decayed else 0.0) for one in entries]
-        for setting, part in heads.parts(values, settings):
-            groups[setting].append(part)
-    return [
-        {"params": parameters, "multiplier": rate / peak, "weight_decay": decay}
-        for (rate, decay), parameters in groups.items()
-    ]
 
 
 def _values(job: Job, heads: Heads, metric: str, rows: int) -> list[Any]:

@@ -31,11 +31,16 @@ from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
 from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
+from hftransfer.training.compute import CPU_THREADS, threads
 
 TOLERANCE = 1e-3
 """Largest difference of a logit or a score, relative to the largest logit (at least 1). Merging an adapter in
 float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3."""
 ROWS = 16
+NICE = 10
+"""Of the fresh process, as `nice -n` has it: beside work that asks for every core it gets a tenth of one."""
+HALF = max(1, CPU_THREADS // 2)
+"""Threads of each of the two processes: on more than there are cores, they wait for one another."""
 LAUNCHER = (
     "RANK",
     "LOCAL_RANK",
@@ -90,6 +95,8 @@ class FreshProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
+        if hasattr(os, "setpriority"):  # what it imports early must not slow the training down
+            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     def ask(self, probe: Path) -> Callable[[], dict[str, Any]]:
         """Name it the probe's folder. Returns what waits for its answers; raises ReloadError there."""
@@ -124,7 +131,8 @@ def prove(
     """
     with tempfile.TemporaryDirectory(prefix="hftransfer-proof-") as folder:
         told = fresh.ask(_write_probe(Path(folder), artefact, task, rows, pretrained))
-        arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
+        with threads(HALF):
+            arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
         answers = told()
     said = task.decode(arrays, examples, rows, pretrained).answers
     expected = {
@@ -275,7 +283,8 @@ def main() -> None:
     if not line:
         return  # there is nothing to prove, or nobody left to prove it to
     folder = Path(json.loads(line))
-    (folder / "answers.json").write_text(json.dumps(answer(folder)), encoding="utf-8")
+    with threads(HALF):
+        (folder / "answers.json").write_text(json.dumps(answer(folder)), encoding="utf-8")
 
 
 if __name__ == "__main__":

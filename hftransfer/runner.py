@@ -136,6 +136,7 @@ def run(
     from hftransfer.other_head import with_other_head
     from hftransfer.probe import probe
     from hftransfer.proof import FreshProcess
+    from hftransfer.strategies import Frozen
     from hftransfer.training.compute import make_accelerator
 
     plan = resolve(recipe)
@@ -153,14 +154,14 @@ def run(
     with clock("data", "loading the data"):
         splits = load_data(plan)
         clock.note(splits.findings)
-    with clock("checkpoint", "loading the checkpoint, encoding the rows"):
-        job = with_other_head(prepare(recipe, splits, compute))
-        clock.note(job.findings)
-    probe(job, run_dir, clock)
-    job = on_features(job, clock)
     with FreshProcess() as fresh:
-        if compute.is_main_process and job.head is not None:
-            fresh.start()  # a head trains in seconds, and on one core: by then it will have imported what it needs
+        if compute.is_main_process and isinstance(recipe.strategy, Frozen):
+            fresh.start()  # a head trains in seconds: by then it will have imported what it needs
+        with clock("checkpoint", "loading the checkpoint, encoding the rows"):
+            job = with_other_head(prepare(recipe, splits, compute))
+            clock.note(job.findings)
+        probe(job, run_dir, clock)
+        job = on_features(job, clock)
         with clock("train", "training"):
             trained = train(job, run_dir, clock)
         if compute.is_main_process:
@@ -180,7 +181,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     from hftransfer import stages
     from hftransfer.fitted import fit_head
     from hftransfer.grid import train_grid
-    from hftransfer.training.compute import one_thread
+    from hftransfer.training.compute import threads
 
     other = job.strategy.other_head
     if other is not None and other.fitted:
@@ -188,7 +189,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     if job.strategy.heads is not None:
         return train_grid(job, run_dir, clock)
     # The products of one head are small: threads would wait for one another longer than they compute.
-    with one_thread() if job.head is not None else nullcontext():
+    with threads(1) if job.head is not None else nullcontext():
         return stages.train(job, run_dir, clock)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from types import SimpleNamespace
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn.functional import linear
-from torch.optim import Optimizer
+from torch.optim import AdamW, Optimizer
 from transformers.modeling_outputs import SequenceClassifierOutput
 
 from hftransfer.features.head import TOLERANCE
@@ -22,29 +22,56 @@ PROBE = 64
 """Rows that a head is tried with: enough for a dropout to show."""
 
 
+class _InUnits(torch.autograd.Function):
+    """Values times their units; backwards, gradients as they come: those of the product, not of the values."""
+
+    @staticmethod
+    def forward(ctx: Any, values: Tensor, units: Tensor) -> Tensor:
+        return values * units.reshape(-1, *[1] * (values.ndim - 1))
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
+        return gradients[0], None
+
+
+def _in_units(values: Tensor, units: Tensor) -> Tensor:
+    told: Tensor = _InUnits.apply(values, units)  # type: ignore[no-untyped-call]
+    return told
+
+
 class Heads(nn.Module):
     """Copies of a head: `forward(features)` gives the logits of all of them, (G, B, C), each as it would alone.
 
-    A parameter of all G copies is one tensor (G, ...): its gradient comes from one product, and processes exchange it
-    as one. An optimizer is given `parts` of it, a part for every setting of its own.
+    A parameter of all G copies is one tensor (G, ...): its gradient comes from one product, one call of an optimizer
+    moves it, and processes exchange it as one. That every copy still has a rate of its own is a matter of units: a
+    parameter w is kept as u = w / rate. What an optimizer subtracts from w, rate * f(gradient of w), is rate times
+    what it subtracts from u at the rate 1 when it is shown the gradient of w; and so it is.
     """
 
     def __init__(
         self,
         head: nn.Module,
         states: Sequence[Mapping[str, Tensor]],
+        rates: Sequence[float] | None = None,
         readings: Sequence[int] | None = None,
     ) -> None:
-        """states: of every copy, parameter name (in `head`) -> its value. readings: of every copy, which of the R
-        features it reads, see `forward`; those that read the same are best next to one another."""
+        """states: of every copy, parameter name (in `head`) -> its value. rates: of every copy, a multiple of the rate
+        of the optimizer; None for 1. readings: of every copy, which of the R features it reads, see `forward`; those
+        that read the same are best next to one another."""
         super().__init__()
         self.head = head
         self.names = tuple(states[0])
         self.readings = None if readings is None else tuple(readings)
+        self.units: Tensor
+        self.register_buffer("units", torch.tensor(rates if rates is not None else [1.0] * len(states)))
         self.stacked = nn.ParameterList(
-            nn.Parameter(torch.stack([state[name].detach() for state in states])) for name in self.names
+            nn.Parameter(
+                torch.stack(
+                    [state[name].detach() / rate for state, rate in zip(states, self.units, strict=True)]
+                )
+            )
+            for name in self.names
         )
-        self._parts: list[tuple[nn.Parameter, slice, nn.Parameter]] = []
         self._linear: dict[tuple[bool, ...], bool] = {}
 
     def __len__(self) -> int:
@@ -53,7 +80,7 @@ class Heads(nn.Module):
     def forward(self, features: Tensor) -> SequenceClassifierOutput:
         """features: (B, ...), as for one head; with readings (B, R, ...)."""
         if self._is_linear():
-            return SequenceClassifierOutput(logits=self._products(features))
+            return SequenceClassifierOutput(logits=_in_units(self._products(features), self.units))
 
         def one(state: dict[str, Tensor], given: Tensor) -> Tensor:
             logits: Tensor = functional_call(self.head, state, (given,)).logits
@@ -62,52 +89,38 @@ class Heads(nn.Module):
         given, place = features, None
         if self.readings is not None:
             given, place = features.movedim(1, 0)[list(self.readings)], 0
-        stacked = dict(zip(self.names, self.stacked, strict=True))
+        stacked = {
+            name: _in_units(values, self.units) for name, values in zip(self.names, self.stacked, strict=True)
+        }
         logits = torch.vmap(one, in_dims=(0, place), randomness="different")(stacked, given)
         return SequenceClassifierOutput(logits=logits)
 
     def state(self, number: int) -> dict[str, Tensor]:
         """The parameters of one of the copies, by their names in the head."""
-        return {name: values[number] for name, values in zip(self.names, self.stacked, strict=True)}
+        unit = self.units[number]
+        return {name: values[number] * unit for name, values in zip(self.names, self.stacked, strict=True)}
 
-    def parts(self, values: nn.Parameter, settings: Sequence[Hashable]) -> Iterator[tuple[Any, nn.Parameter]]:
-        """(setting, a parameter of an optimizer's own) for every run of copies with the same setting.
+    def moved_by(self, optimizer: Optimizer, decays: Sequence[float], bound: float | None) -> None:
+        """Let every copy have its own weight decay, and its own bound of its gradient, whenever the optimizer steps.
 
-        values: one of `stacked`; the parts are views of it, so that what moves them moves it. settings: one a copy.
+        decays: of every copy; of biases and norms none, as `parameter_groups` has it. bound: of the norm of every
+        copy's gradient, each by itself; None for none. The optimizer itself must not decay.
         """
-        start = 0
-        for setting, run in groupby(settings):
-            place = slice(start, start + len(list(run)))
-            part = nn.Parameter(values.data[place])
-            self._parts.append((values, place, part))
-            start = place.stop
-            yield setting, part
+        decay = torch.tensor(decays, device=self.units.device)
+        decayed = [values for values in self.stacked if values.ndim > 2] if any(decays) else []
 
-    def moved_by(self, optimizer: Optimizer, bound: float | None) -> None:
-        """Let the parts have the gradients of what they are parts of, whenever the optimizer steps.
-
-        bound: of the norm of every copy's gradient, each by itself; None for none.
-        """
-
-        found: list[int] = []
-
+        @torch.no_grad()
         def before(*_: Any) -> None:
             if bound is not None:
                 self._clip(bound)
-            # Preparing a module for several processes, or for a device, gives its parameters other memory.
-            where = [values.data_ptr() for values in self.stacked]
-            moved, found[:] = where != found, where
-            for values, place, part in self._parts:
-                if moved:
-                    part.data = values.data[place]
-                part.grad = None if values.grad is None else values.grad[place]
-
-        def after(*_: Any) -> None:
-            for values in self.stacked:
-                values.grad = None
+            share = (decay.to(self.units) * self.units)[:, None]
+            for values in decayed:
+                if isinstance(optimizer, AdamW):
+                    values.flatten(1).mul_(1 - optimizer.param_groups[0]["lr"] * share)
+                elif values.grad is not None:
+                    values.grad.flatten(1).addcmul_(values.flatten(1), share)
 
         optimizer.register_step_pre_hook(before)
-        optimizer.register_step_post_hook(after)
 
     def _clip(self, bound: float) -> None:
         """As torch.nn.utils.clip_grad_norm_ does with the gradients of one copy, for every copy."""
@@ -157,9 +170,9 @@ class Heads(nn.Module):
 
 def _product(features: Tensor, weight: Tensor, bias: Tensor) -> Tensor:
     """(G, B, C) of features (B, D), weights (G, C, D) and biases (G, C)."""
-    # In this order two threads take half the time of one; as `linear` has it, they take three quarters.
-    logits = torch.addmm(bias.flatten()[:, None], weight.flatten(0, 1), features.t())
-    return logits.reshape(*bias.shape, len(features)).transpose(1, 2)
+    # One product a head, whose weights the processor can hold near: in all, faster than one product of all of them.
+    given = features.t().expand(len(weight), -1, -1)
+    return torch.baddbmm(bias[:, :, None], weight, given).transpose(1, 2)
 
 
 @dataclass(frozen=True)

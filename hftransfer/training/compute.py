@@ -22,7 +22,7 @@ from hftransfer.errors import InputError
 from hftransfer.recipe import TrainingSection
 
 CPU_THREADS = torch.get_num_threads()
-"""Of everything but heads that are trained on features: see `one_thread`."""
+"""Of everything but heads that are trained on features: see `threads`."""
 
 # What a run's numbers depend on, as its environment.json names them.
 PACKAGES = (
@@ -127,10 +127,10 @@ def describe_machine(compute: Accelerator) -> dict[str, Any]:
 
 
 @contextmanager
-def one_thread() -> Iterator[None]:
-    """torch computes on one thread of the CPU meanwhile."""
+def threads(count: int) -> Iterator[None]:
+    """torch computes on so many threads of the CPU meanwhile."""
     before = torch.get_num_threads()
-    torch.set_num_threads(1)
+    torch.set_num_threads(count)
     try:
         yield
     finally:

@@ -25,6 +25,7 @@ Tiny = Callable[..., Path]
 COPIES = 5
 SETTINGS = [(1e-2, 0.0), (1e-2, 0.1), (1e-1, 0.1), (1e-1, 0.1), (1e-2, 0.0)]
 BOUND = 0.05
+RATE = 3e-3
 
 
 def head_and_features(family: str, tiny_checkpoint: Tiny, **options: Any) -> tuple[HeadModel, torch.Tensor]:
@@ -54,7 +55,7 @@ def test_each_gives_what_it_gives_alone(
     """bert's head is one linear layer, roberta's are two: products of different kinds."""
     head, features = head_and_features(family, tiny_checkpoint)
     states = drawn(head)
-    heads = Heads(head, states, readings)
+    heads = Heads(head, states, [3.0, 0.1, 1.0, 0.7, 1e-3], readings)
     assert heads._is_linear() == (family == "bert")
     read = torch.stack([features, features.flip(0)], dim=1)
     with torch.no_grad():
@@ -64,23 +65,19 @@ def test_each_gives_what_it_gives_alone(
             alone = functional_call(head, state, (own,)).logits
             assert torch.allclose(logits[number], alone, atol=1e-6)
             assert not torch.allclose(logits[number], logits[number - 1], atol=1e-3)
-            assert all(torch.equal(heads.state(number)[name], value) for name, value in state.items())
+            assert all(torch.allclose(heads.state(number)[name], value) for name, value in state.items())
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
 @pytest.mark.parametrize("optimizer", [AdamW(), Adam(), SGD(), RMSprop()], ids=lambda one: one.name)
 def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_checkpoint: Tiny) -> None:
-    """Its own rate, decay and bound, in parts that lie apart, by every optimizer; two batches make a step."""
+    """Its own rate, decay and bound, by every optimizer; two batches make a step."""
     head, features = head_and_features(family, tiny_checkpoint)
     training, states = TrainingSection(optimizer=optimizer), drawn(head)
-    heads = Heads(head, states)
-    parts = [part for values in heads.stacked for part in heads.parts(values, SETTINGS)]
-    raw = optimizer_of(
-        [{"params": [part], "lr": rate, "weight_decay": decay} for (rate, decay), part in parts], training
-    )
-    heads.moved_by(raw, BOUND)
-    for values in heads.stacked:  # as preparing a module for several processes or a device does
-        values.data = values.data.clone()
+    rates, decays = zip(*SETTINGS, strict=True)
+    heads = Heads(head, states, [rate / RATE for rate in rates])
+    raw = optimizer_of([{"params": [*heads.stacked], "lr": RATE, "weight_decay": 0.0}], training)
+    heads.moved_by(raw, decays, BOUND)
     labels = {LABELS: torch.arange(len(features)) % head.config.num_labels}
     halves = [(features, labels), (features.flip(0), labels)]
     for _ in range(3):
@@ -90,8 +87,11 @@ def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_chec
         raw.zero_grad()
     for number, (rate, decay) in enumerate(SETTINGS):
         own = {name: torch.nn.Parameter(value.clone()) for name, value in states[number].items()}
-        group = {"params": [*own.values()], "lr": rate, "weight_decay": decay}
-        alone = optimizer_of([group], training)
+        groups = [
+            {"params": [value], "lr": rate, "weight_decay": decay if value.ndim > 1 else 0.0}
+            for value in own.values()
+        ]
+        alone = optimizer_of(groups, training)
         for _ in range(3):
             for inputs, batch in halves:
                 output = SimpleNamespace(logits=functional_call(head, own, (inputs,)).logits)
@@ -100,7 +100,7 @@ def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_chec
             alone.step()
             alone.zero_grad()
         learnt = heads.state(number)
-        assert max((learnt[name] - value).abs().max() for name, value in own.items()) < 1e-6
+        assert all((learnt[name] - v).abs().max() < 1e-5 * max(1, v.abs().max()) for name, v in own.items())
         assert max((learnt[name] - states[number][name]).abs().max() for name in own) > 1e-4
 
 
