@@ -23,7 +23,7 @@ from hftransfer.training.optimizer import optimizer_of
 
 Tiny = Callable[..., Path]
 COPIES = 5
-SETTINGS = [(1e-2, 0.0), (1e-2, 0.1), (1e-1, 0.1), (1e-1, 0.1), (1e-2, 0.0)]
+SETTINGS = [(1e-2, 0.0), (1e-2, 0.1), (5e-2, 0.1), (5e-2, 0.1), (1e-2, 0.0)]
 BOUND = 0.05
 RATE = 3e-3
 
@@ -69,7 +69,10 @@ def test_each_gives_what_it_gives_alone(
 
 
 @pytest.mark.parametrize("family", ["bert", "roberta"])
-@pytest.mark.parametrize("optimizer", [AdamW(), Adam(), SGD(), RMSprop()], ids=lambda one: one.name)
+# By default RMSprop's first steps are the signs of gradients, be they nothing but rounding.
+@pytest.mark.parametrize(
+    "optimizer", [AdamW(), Adam(), SGD(), RMSprop(epsilon=1e-3)], ids=lambda one: one.name
+)
 def test_each_learns_what_it_learns_alone(family: str, optimizer: Any, tiny_checkpoint: Tiny) -> None:
     """Its own rate, decay and bound, by every optimizer; two batches make a step."""
     head, features = head_and_features(family, tiny_checkpoint)
