@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         RunDirectoryError,
         TrainingError,
     )
+    from hftransfer.hub import Pushed, push
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
@@ -44,6 +45,7 @@ _HOMES = {
         "RunDirectoryError",
         "TrainingError",
     ),
+    "hftransfer.hub": ("Pushed", "push"),
     "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
@@ -61,6 +63,7 @@ __all__ = [
     "HFTransferError",
     "InputError",
     "Prediction",
+    "Pushed",
     "Recipe",
     "RecipeError",
     "ReloadError",
@@ -71,6 +74,7 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "load_run",
+    "push",
     "recipe_schema",
     "run",
 ]

@@ -37,6 +37,7 @@ TOLERANCE = 1e-3
 """Largest difference of a logit or a score, relative to the largest logit (at least 1). Merging an adapter in
 float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3."""
 ROWS = 16
+TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 NICE = 10
 """Of the fresh process, as `nice -n` has it: beside work that asks for every core it gets a tenth of one."""
 HALF = max(1, CPU_THREADS // 2)
@@ -87,6 +88,10 @@ class FreshProcess:
         environment = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
         # On the CPU, where float32 means float32: the question is whether the files are right.
         environment["CUDA_VISIBLE_DEVICES"] = ""
+        # All that it loads is here: it asks no hub, and needs no token.
+        environment |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
+        for name in TOKENS:
+            environment.pop(name, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hftransfer.proof"],
             env=environment,

@@ -9,6 +9,7 @@
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
     result.json                                  last: it exists only if the run finished
+    pushed.json                                  where it was published, if it was
 
 Everything is written beside its place and renamed into it, so that a kill at any instant leaves either the old
 or the new, whole.
@@ -66,7 +67,9 @@ class RunDirectory:
 
     @property
     def model(self) -> Path:
-        return self.path / RUN_MODEL
+        """Of a run that was published and fetched, the folder itself: a hub's repository is a model's folder."""
+        inside = self.path / RUN_MODEL
+        return self.path if not inside.exists() and (self.path / "config.json").is_file() else inside
 
     @property
     def adapter(self) -> Path:
@@ -220,6 +223,10 @@ class RunDirectory:
         """Write down what every head of a grid was worth."""
         if self.writes:
             write_json(self.path / "grid.json", grid)
+
+    def save_pushed(self, facts: Mapping[str, Any]) -> None:
+        """Write down where the run was published."""
+        write_json(self.path / "pushed.json", facts)
 
     def save_folder(self, final: Path, write: Callable[[Path], bool]) -> bool:
         """Let `write` fill a folder beside `final`, then rename it there; nothing is left where it returns False."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
+from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import METRICS
 from hftransfer.result import Result
@@ -110,9 +111,12 @@ def check(recipe: Recipe, *, download: bool = False) -> Check:
     return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, unchecked=())
 
 
-def load_run(path: str | Path) -> Result:
-    """The result of a finished run, from its folder. Raises RunDirectoryError when there is none."""
-    return Result.read(Path(path))
+def load_run(run: str | Path) -> Result:
+    """The result of a finished run: its folder, or OWNER/NAME (or OWNER/NAME@REVISION) where it was pushed to.
+
+    Raises RunDirectoryError when there is none; InputError, HubError when it cannot be fetched.
+    """
+    return Result.read(fetch(str(run)) if is_repo(str(run)) else Path(run))
 
 
 def run(
@@ -142,6 +146,9 @@ def run(
     plan = resolve(recipe)
     compute = make_accelerator(recipe.training)
     clock = Clock(watch if compute.is_main_process else lambda event: None)
+    if recipe.hub.repo is not None and compute.is_main_process:
+        with asked_by("hub.repo"):
+            check_rights(recipe.hub.repo, public=recipe.hub.public, tell=lambda text: clock.note([text]))
     run_dir = RunDirectory.open(
         _output(output, recipe, resume, compute),
         dump_recipe(recipe),
@@ -173,6 +180,9 @@ def run(
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
     run_dir.finish(result.to_dict())
     compute.wait_for_everyone()
+    if recipe.hub.repo is not None and compute.is_main_process:
+        with clock("push", f"pushing to {recipe.hub.repo}"):
+            push(run_dir.path, tell=lambda text: clock.note([text]), **recipe.hub.model_dump())
     return result
 
 

@@ -19,6 +19,7 @@ EXPORTED = [
     "HFTransferError",
     "InputError",
     "Prediction",
+    "Pushed",
     "Recipe",
     "RecipeError",
     "ReloadError",
@@ -29,6 +30,7 @@ EXPORTED = [
     "dump_recipe",
     "load_recipe",
     "load_run",
+    "push",
     "recipe_schema",
     "run",
 ]

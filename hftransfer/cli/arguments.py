@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,7 +15,12 @@ Overrides = Annotated[
     list[str] | None,
     typer.Argument(metavar="KEY=VALUE", help="Dotted overrides, e.g. training.epochs=1", show_default=False),
 ]
-RunArgument = Annotated[Path, typer.Argument(metavar="RUN", help="The folder of a finished run.")]
+RunArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN", help="The folder of a finished run, or OWNER/NAME[@REVISION] where it was pushed to."
+    ),
+]
 Columns = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,7 +12,7 @@ from rich.table import Table
 from hftransfer.cli.arguments import AsJson, Columns, RunArgument, columns_given
 from hftransfer.cli.console import command, err, out, print_json
 from hftransfer.cli.tables import show_tables
-from hftransfer.result import Result
+from hftransfer.runner import load_run
 
 
 @command
@@ -31,7 +31,7 @@ def command_line(
     as_json: AsJson = False,
 ) -> None:
     """Score a finished run's model on rows whose targets are known."""
-    result = Result.read(run)
+    result = load_run(run)
     scored = result.evaluate(
         data,
         split=split,

@@ -15,6 +15,7 @@ from hftransfer.cli.console import command, err, out, print_json, print_line
 from hftransfer.errors import DataError, InputError
 from hftransfer.predictions import Output
 from hftransfer.result import Result
+from hftransfer.runner import load_run
 from hftransfer.tasks.base import Prediction
 
 PIPE = "-"
@@ -62,7 +63,7 @@ def command_line(
         )
     if column and file is None:
         raise InputError("--column names columns of --file, and none is given")
-    result = Result.read(run)
+    result = load_run(run)
     to: Output | None = sys.stdout if output == Path(PIPE) else output
 
     def note(text: str) -> None:

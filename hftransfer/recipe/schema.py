@@ -243,6 +243,20 @@ class TrainingSection(Options):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
+class HubSection(Options):
+    """Where a finished run is published."""
+
+    repo: str | None = Field(
+        None,
+        description="OWNER/NAME on the Hub; by default nothing is published: `hftransfer push` does it later",
+    )
+    public: bool = Field(False, description="let everyone see it; a new repository is private otherwise")
+    weights: Literal["merged", "adapter", "both"] | None = Field(
+        None,
+        description="the whole model, the adapter alone, or both; by default both where there is an adapter",
+    )
+
+
 class Recipe(Options):
     """One fine-tuning job: a pretrained checkpoint, a dataset, a task and a strategy.
 
@@ -257,6 +271,7 @@ class Recipe(Options):
     metrics: tuple[str, ...] = Field(
         default=(), description="what is computed on every split; by default the task's own"
     )
+    hub: HubSection = HubSection()
 
     def __init__(self, **sections: Any) -> None:
         problems: list[Problem] = []

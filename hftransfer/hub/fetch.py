@@ -1,0 +1,44 @@
+"""Bring a published run here."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from hftransfer.errors import InputError, RunDirectoryError
+from hftransfer.hub.contents import CARD, SUFFIXES
+from hftransfer.hub.remote import explained
+from hftransfer.locate import RUN_RECIPE, RUN_RESULT
+
+REPO = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
+
+
+def is_repo(name: str) -> bool:
+    """Whether this may be OWNER/NAME or OWNER/NAME@REVISION: no folder here has that name."""
+    return REPO.fullmatch(name) is not None and not Path(name).exists()
+
+
+def fetch(repo: str) -> Path:
+    """The folder of a published run, OWNER/NAME or OWNER/NAME@REVISION, downloaded once into Hugging Face's cache.
+
+    With HF_HUB_OFFLINE what is in the cache is taken, and nobody is asked. Raises InputError, HubError.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import LocalEntryNotFoundError
+
+    name, _, revision = repo.partition("@")
+    patterns = [f"*{suffix}" for suffix in SUFFIXES] + [CARD, RUN_RECIPE]
+    try:
+        with explained(name, f"fetching {repo}"):
+            folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
+    except LocalEntryNotFoundError as error:
+        raise InputError(
+            f"{repo} is not a folder here, not in the cache, and the hub cannot be asked",
+            hint="check the name and the network; a run is the folder that `hftransfer run` names at its end",
+        ) from error
+    if not (folder / RUN_RESULT).is_file():
+        raise RunDirectoryError(
+            f"{repo} was not pushed by hftransfer: it holds no {RUN_RESULT}",
+            hint="open it with transformers.pipeline, or start from it: checkpoint: " + name,
+        )
+    return folder
