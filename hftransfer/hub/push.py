@@ -81,8 +81,8 @@ def push(
 
     pushing = prepared(run, repo, weights=weights)
     api: HfApi = HfApi()
-    there = check_rights(repo, public=public, tell=tell)
     try:
+        there = check_rights(repo, public=public, tell=tell)
         with explained(repo, f"pushing to {repo}"):
             _check_card(pushing, tell)
             if there.head is None:
