@@ -86,30 +86,35 @@ def contents(run_dir: RunDirectory, weights: Weights | None = None) -> tuple[lis
         "both": [(run_dir.model, ""), (run_dir.adapter, "adapter/")],
     }[weights]
     files: list[File] = []
-    left: list[str] = []
+    left = [f"{run_dir.adapter.name}: {why_none}"] if run_dir.adapter.is_dir() and why_none else []
     for folder, prefix in folders:
-        for path in sorted(folder.rglob("*")):
-            if path.is_dir() and not path.is_symlink():
-                continue
-            inside = path.relative_to(folder).as_posix()
-            why_not = _why_not(path, inside)
-            if why_not:
-                left.append(f"{folder.name}/{inside}: {why_not}")
-            elif not (prefix and inside == CARD):  # one card, at the root; PEFT writes one of its own
-                files.append(File(prefix + inside, path))
+        some, others = _in(folder, prefix)
+        files += some
+        left += others
     if weights == "adapter":
         # Of the model beside it: what reads texts or images, without which an adapter is no use.
         known = {file.path for file in files}
-        for path in sorted(run_dir.model.glob("*")):
-            if _reads(path.name) and path.name not in known and not _why_not(path, path.name):
-                files.append(File(path.name, path))
+        files += [file for file in _in(run_dir.model, "")[0] if _reads(file.path) and file.path not in known]
     if not any(file.path.endswith(WEIGHTS) for file in files):
         raise RunDirectoryError(
             f"there are no weights in {run_dir.path}", hint="did the run finish? look for its result.json"
         )
-    files += [
-        File(path.name, path) for path in (run_dir.recipe, run_dir.data, run_dir.result) if path.is_file()
-    ]
+    facts = (run_dir.recipe, run_dir.data, run_dir.result)
+    return files + [File(path.name, path) for path in facts if path.is_file()], left
+
+
+def _in(folder: Path, prefix: str) -> tuple[list[File], list[str]]:
+    """(the files of a model's folder, what else is there and why it is not taken)."""
+    files, left = [], []
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir() and not path.is_symlink():
+            continue
+        inside = path.relative_to(folder).as_posix()
+        why_not = _why_not(path, inside)
+        if why_not:
+            left.append(f"{folder.name}/{inside}: {why_not}")
+        elif not (prefix and inside == CARD):  # one card, at the root; PEFT writes one of its own
+            files.append(File(prefix + inside, path))
     return files, left
 
 
