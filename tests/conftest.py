@@ -21,6 +21,8 @@ from pathlib import Path
 import pytest
 from tiny import make_checkpoint
 
+pytest_plugins = ["hub.fixture"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(
