@@ -6,8 +6,9 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from hftransfer.errors import InputError, RunDirectoryError
 from hftransfer.files import sha256
@@ -59,10 +60,10 @@ class File:
         found.update(self._bytes if self.local is None else self.local.read_bytes())
         return found.hexdigest()
 
-    @property
-    def given(self) -> bytes | Path:
-        """As huggingface_hub takes it."""
-        return self._bytes if self.local is None else self.local
+    def open(self) -> BinaryIO:
+        """Its bytes, as huggingface_hub uploads by plain HTTP. What it is given by path it hands to another program's
+        code (hf_xet) wherever that is installed, be there such a storage or not, and what fails there is not told."""
+        return BytesIO(self._bytes) if self.local is None else self.local.open("rb")
 
     @property
     def _bytes(self) -> bytes:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,18 +107,19 @@ def again_command(run: Path, repo: str, public: bool, weights: Weights | None) -
 def _check_card(pushing: Pushing, tell: Tell) -> None:
     """The hub refuses a commit whose card it cannot read: better before gigabytes are sent."""
     from huggingface_hub import ModelCard
+    from yaml import YAMLError
 
     card = next((file for file in pushing.files if file.path == CARD), None)
     if card is None:
         return
-    text = card.given if isinstance(card.given, bytes) else card.given.read_bytes()
+    with card.open() as stream:
+        text = stream.read()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             again("having the card checked", lambda: ModelCard(text.decode()).validate(), tell)
-    except ValueError as error:
+    except (ValueError, YAMLError) as error:
         raise InputError(
-            f"the hub does not take the card: {str(error).strip().splitlines()[-1]}",
+            f"the hub does not take the card: {str(error).strip().splitlines()[0]}",
             hint=f"mend {card.local or CARD}",
         ) from error
 
@@ -146,22 +148,22 @@ def _commit(api: HfApi, pushing: Pushing, there: Repository, tell: Tell) -> Push
         return newest[0].commit_id if newest and mark in f"{newest[0].title} {newest[0].message}" else None
 
     def commit() -> str:
-        made = api.create_commit(
-            repo,
-            # Anew for every attempt: the library lets none be used twice.
-            [CommitOperationAdd(file.path, file.given) for file in new]
-            + [CommitOperationDelete(path, is_folder=False) for path in stale],
-            commit_message="Push a fine-tuned model",
-            commit_description=mark,
-            parent_commit=there.head,
-        )
+        with ExitStack() as streams:
+            # Anew for every attempt: the library lets no operation be used twice.
+            made = api.create_commit(
+                repo,
+                [CommitOperationAdd(file.path, streams.enter_context(file.open())) for file in new]
+                + [CommitOperationDelete(path, is_folder=False) for path in stale],
+                commit_message="Push a fine-tuned model",
+                commit_description=mark,
+                parent_commit=there.head,
+            )
         return made.oid
 
     size = sum(file.size for file in new)
     tell(f"sending {len(new)} files, {size / 1e6:,.1f} MB, to {repo}")
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
+        with _quiet():
             found = again(f"pushing to {repo}", commit, tell, done=ours)
     except HfHubHTTPError as error:
         if error.response.status_code != 412:
@@ -173,6 +175,25 @@ def _commit(api: HfApi, pushing: Pushing, there: Repository, tell: Tell) -> Push
             ) from error
         found = known
     return _pushed(api, pushing, look(api, repo, tell), found, tuple(stale))
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without huggingface_hub's progress bars, and what it says of them and of its storages."""
+    import huggingface_hub.utils as theirs
+
+    told: Any = theirs
+    shown, level = not told.are_progress_bars_disabled(), told.logging.get_verbosity()
+    told.disable_progress_bars()
+    told.logging.set_verbosity_error()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        told.logging.set_verbosity(level)
+        if shown:
+            told.enable_progress_bars()
 
 
 def _is_there(file: File, there: Repository) -> bool:

@@ -44,13 +44,17 @@ def again(what: str, ask: Callable[[], T], tell: Tell, *, done: Callable[[], T |
     """
     from huggingface_hub.errors import HfHubHTTPError
 
+    passing: tuple[type[Exception], ...] = (*_passing(), RuntimeError)
     for attempt in range(1, ATTEMPTS + 1):
         try:
             return ask()
-        except _passing() as error:
+        except passing as raised:
+            error = _first_cause(raised)
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
-            if status is not None and status not in BUSY:
-                raise
+            # Of an upload that broke, the library sends again what is left of the stream: nothing, which is refused.
+            half_sent = status == 400 and raised is not error
+            if status is not None and status not in BUSY and not half_sent:
+                raise error from raised
             if attempt == ATTEMPTS:
                 raise HubError(f"{what}: {_words(error)}, {ATTEMPTS} times") from error
             wait = _wait(error, attempt)
@@ -60,6 +64,14 @@ def again(what: str, ask: Callable[[], T], tell: Tell, *, done: Callable[[], T |
             if found is not None:
                 return found
     raise AssertionError
+
+
+def _first_cause(error: Exception) -> Exception:
+    """What the network or the hub did: huggingface_hub wraps it in a RuntimeError where it uploads."""
+    cause = error
+    while isinstance(cause, RuntimeError) and isinstance(cause.__cause__, Exception):
+        cause = cause.__cause__
+    return cause
 
 
 def _unless_it_fails(done: Callable[[], T | None]) -> T | None:

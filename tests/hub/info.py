@@ -8,7 +8,7 @@ from itertools import pairwise
 
 from aiohttp import web
 
-from hub.access import readable, signed_in, state_of
+from hub.access import readable, signed_in, state_of, writable
 from hub.blobs import File, pointer
 from hub.errors import EntryNotFound
 from hub.repository import Commit, Repository
@@ -34,6 +34,16 @@ async def whoami(request: web.Request) -> web.Response:
 async def harnesses(request: web.Request) -> web.Response:
     """Which programs drive clients, for their User-Agent: clients ask once a day, and learn of none here."""
     return web.json_response({"harnesses": [], "standardEnvVars": []})
+
+
+async def may_read(request: web.Request) -> web.Response:
+    readable(request, files=True)
+    return web.json_response({})
+
+
+async def may_write(request: web.Request) -> web.Response:
+    writable(request)
+    return web.json_response({})
 
 
 async def repo_info(request: web.Request) -> web.Response:

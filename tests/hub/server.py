@@ -34,6 +34,8 @@ ROUTES: list[tuple[str, str, str, Handler]] = [
     ("info", "POST", f"{_API}/paths-info/{{revision}}", info.paths_info),
     ("info", "GET", f"{_API}/commits/{{revision}}", info.commits),
     ("info", "GET", f"{_API}/refs", info.refs),
+    ("info", "GET", f"{_API}/auth-check", info.may_read),
+    ("info", "GET", f"{_API}/auth-check/write", info.may_write),
     ("settings", "PUT", f"{_API}/settings", change.settings),
     ("settings", "POST", f"{_API}/branch/{{branch}}", change.make_ref),
     ("settings", "DELETE", f"{_API}/branch/{{branch}}", change.drop_ref),
