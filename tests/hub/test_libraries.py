@@ -1,0 +1,91 @@
+"""transformers and datasets, as users call them, with nothing but HF_ENDPOINT set."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from hub import LoopbackHub
+
+CARD = b"""---
+configs:
+- config_name: plain
+  data_files:
+  - split: train
+    path: plain/train.csv
+  - split: test
+    path: plain/test.csv
+- config_name: lines
+  data_files: lines/*.jsonl
+- config_name: columns
+  data_files: columns/train-*.parquet
+---
+# A dataset in three forms
+"""
+
+
+def parquet(rows: dict[str, list[object]]) -> bytes:
+    written = io.BytesIO()
+    pq.write_table(pa.table(rows), written)
+    return written.getvalue()
+
+
+FILES = {
+    "README.md": CARD,
+    "plain/train.csv": b"text,label\nx,0\ny,1\n",
+    "plain/test.csv": b"text,label\nz,1\n",
+    "lines/a.jsonl": b'{"text": "q", "label": 1}\n',
+    "columns/train-0.parquet": parquet({"text": ["a", "b"], "label": [0, 1]}),
+}
+
+
+def test_datasets_in_every_form(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.create_repo("me/d", FILES, type="dataset", private=True)
+    hub.create_repo("me/bare", {"data.csv": b"text,label\nx,0\n"}, type="dataset")
+    code = """
+import json
+from datasets import load_dataset
+said = {}
+for repository, config in (("me/d", "plain"), ("me/d", "lines"), ("me/d", "columns"), ("me/bare", None)):
+    loaded = load_dataset(repository, config)
+    said[f"{repository} {config}"] = {split: rows["text"] for split, rows in loaded.items()}
+streamed = load_dataset("me/d", "plain", streaming=True)["train"]
+said["streamed"] = [row["text"] for row in streamed]
+print(json.dumps(said))
+"""
+    done = hub.python(code, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == {
+        "me/d plain": {"train": ["x", "y"], "test": ["z"]},
+        "me/d lines": {"train": ["q"]},
+        "me/d columns": {"train": ["a", "b"]},
+        "me/bare None": {"train": ["x"]},
+        "streamed": ["x", "y"],
+    }
+    assert not [one.path for one in hub.requests if not one.stage], "asked for, and unknown to this hub"
+
+
+def test_a_model_through_auto_classes_and_a_pipeline(
+    hub: LoopbackHub, tmp_path: Path, tiny_checkpoint: Callable[..., Path]
+) -> None:
+    folder = tiny_checkpoint("bert")
+    hub.create_repo("me/x", folder, private=True)
+    code = """
+import json, sys, torch
+from transformers import AutoModel, AutoTokenizer, pipeline
+def vector(name):
+    ids = AutoTokenizer.from_pretrained(name)("a text", return_tensors="pt")
+    return AutoModel.from_pretrained(name).eval()(**ids).last_hidden_state[0, 0].tolist()
+assert vector("me/x") == vector(sys.argv[1])
+print(len(pipeline("feature-extraction", model="me/x")("a text")[0]))
+"""
+    done = hub.python(code, folder, home=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout.splitlines()[-1]) > 1
+    assert not [one.path for one in hub.requests if not one.stage], "asked for, and unknown to this hub"
+    assert any("transformers/" in one.user_agent for one in hub.requests)
