@@ -7,7 +7,18 @@ from pathlib import Path
 
 import pytest
 
-from hub import Corrupt, LoopbackHub, LostAnswer, Redirect, Reset, ResetMidway, Slow, Status, WrongSize
+from hub import (
+    ClosedMidway,
+    Corrupt,
+    LoopbackHub,
+    LostAnswer,
+    Redirect,
+    Reset,
+    ResetMidway,
+    Slow,
+    Status,
+    WrongSize,
+)
 from hub.faults import Fault, Planned
 
 COMMIT = """
@@ -89,13 +100,21 @@ def download(hub: LoopbackHub, home: Path, *planned: Planned) -> tuple[str, str]
 
 
 def test_a_download_that_is_cut_is_taken_up_where_it_was(hub: LoopbackHub, tmp_path: Path) -> None:
-    sha256 = hub.create_repo("me/x", {"model.safetensors": WEIGHTS}).files["model.safetensors"].sha256
-    hub.plan(ResetMidway(0.25), path="/large/*")
+    weights = WEIGHTS * 20  # the client keeps what has arrived in pieces of 10 MiB
+    sha256 = hub.create_repo("me/x", {"model.safetensors": weights}).files["model.safetensors"].sha256
+    hub.plan(ClosedMidway(0.75), path="/large/*")
     said, _ = download(hub, tmp_path)
     assert said == sha256
     ranges = [one.headers.get("Range") for one in hub.requests if one.path.startswith("/large/")]
-    assert ranges[0] is None
-    assert len(ranges) == 2
+    assert ranges == [None, f"bytes={10 * 2**20}-"]
+
+
+def test_a_download_that_is_reset_is_given_up_by_the_client(hub: LoopbackHub, tmp_path: Path) -> None:
+    hub.create_repo("me/x", {"model.safetensors": WEIGHTS})
+    said, complaint = download(hub, tmp_path, hub.plan(ResetMidway(0.25), path="/large/*"))
+    assert not said
+    assert "httpx2.ReadError" in complaint
+    assert download(hub, tmp_path)[0] == hub.repo("me/x").files["model.safetensors"].sha256
 
 
 def test_a_download_of_the_wrong_size_is_refused(hub: LoopbackHub, tmp_path: Path) -> None:

@@ -12,20 +12,19 @@ import pyarrow.parquet as pq
 
 from hub import LoopbackHub
 
+# One repository has one format: datasets takes the reader of the first configuration for all.
 CARD = b"""---
 configs:
-- config_name: plain
+- config_name: first
   data_files:
   - split: train
-    path: plain/train.csv
+    path: first/train.csv
   - split: test
-    path: plain/test.csv
-- config_name: lines
-  data_files: lines/*.jsonl
-- config_name: columns
-  data_files: columns/train-*.parquet
+    path: first/test.csv
+- config_name: second
+  data_files: second/*.csv
 ---
-# A dataset in three forms
+# Two configurations
 """
 
 
@@ -35,36 +34,38 @@ def parquet(rows: dict[str, list[object]]) -> bytes:
     return written.getvalue()
 
 
-FILES = {
+TABLES = {
     "README.md": CARD,
-    "plain/train.csv": b"text,label\nx,0\ny,1\n",
-    "plain/test.csv": b"text,label\nz,1\n",
-    "lines/a.jsonl": b'{"text": "q", "label": 1}\n',
-    "columns/train-0.parquet": parquet({"text": ["a", "b"], "label": [0, 1]}),
+    "first/train.csv": b"text,label\nx,0\ny,1\n",
+    "first/test.csv": b"text,label\nz,1\n",
+    "second/a.csv": b"text,label\nq,1\n",
 }
+LINES = {"train.jsonl": b'{"text": "q", "label": 1}\n', "test.jsonl": b'{"text": "r", "label": 0}\n'}
+COLUMNS = {"data/train-00000-of-00001.parquet": parquet({"text": ["a", "b"], "label": [0, 1]})}
 
 
 def test_datasets_in_every_form(hub: LoopbackHub, tmp_path: Path) -> None:
-    hub.create_repo("me/d", FILES, type="dataset", private=True)
-    hub.create_repo("me/bare", {"data.csv": b"text,label\nx,0\n"}, type="dataset")
+    hub.create_repo("me/tables", TABLES, type="dataset", private=True)
+    hub.create_repo("me/lines", LINES, type="dataset")
+    hub.create_repo("me/columns", COLUMNS, type="dataset")
     code = """
 import json
 from datasets import load_dataset
 said = {}
-for repository, config in (("me/d", "plain"), ("me/d", "lines"), ("me/d", "columns"), ("me/bare", None)):
-    loaded = load_dataset(repository, config)
-    said[f"{repository} {config}"] = {split: rows["text"] for split, rows in loaded.items()}
-streamed = load_dataset("me/d", "plain", streaming=True)["train"]
+for name, config in (("tables", "first"), ("tables", "second"), ("lines", None), ("columns", None)):
+    loaded = load_dataset(f"me/{name}", config)
+    said[f"{name} {config}"] = {split: list(rows["text"]) for split, rows in loaded.items()}
+streamed = load_dataset("me/tables", "first", streaming=True)["train"]
 said["streamed"] = [row["text"] for row in streamed]
 print(json.dumps(said))
 """
     done = hub.python(code, home=tmp_path)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == {
-        "me/d plain": {"train": ["x", "y"], "test": ["z"]},
-        "me/d lines": {"train": ["q"]},
-        "me/d columns": {"train": ["a", "b"]},
-        "me/bare None": {"train": ["x"]},
+        "tables first": {"train": ["x", "y"], "test": ["z"]},
+        "tables second": {"train": ["q"]},
+        "lines None": {"train": ["q"], "test": ["r"]},
+        "columns None": {"train": ["a", "b"]},
         "streamed": ["x", "y"],
     }
     assert not [one.path for one in hub.requests if not one.stage], "asked for, and unknown to this hub"
