@@ -5,10 +5,21 @@ their whole history, private and gated ones, LFS (in one piece or in parts), pul
 own words, and planned faults. What they may not: xet storage (see `upload.py`), spaces, search, discussions.
 """
 
-from hub.faults import Corrupt, LostAnswer, Redirect, Reset, ResetMidway, Slow, Status, WrongSize
+from hub.faults import (
+    ClosedMidway,
+    Corrupt,
+    LostAnswer,
+    Redirect,
+    Reset,
+    ResetMidway,
+    Slow,
+    Status,
+    WrongSize,
+)
 from hub.loopback import LoopbackHub
 
 __all__ = [
+    "ClosedMidway",
     "Corrupt",
     "LoopbackHub",
     "LostAnswer",

@@ -18,6 +18,7 @@ class HasState(Protocol):
 
 
 SERVER = web.AppKey("server", HasState)
+FAULT = web.RequestKey("fault", object)  # for handlers that have a part in it
 
 # Path segments of the API and of files -> the type of repository.
 TYPES = {"models": "model", "datasets": "dataset", "": "model"}

@@ -59,6 +59,13 @@ class ResetMidway:
 
 
 @dataclass(frozen=True)
+class ClosedMidway:
+    """The connection is closed, in good order but too early, after `share` of the body."""
+
+    share: float = 0.5
+
+
+@dataclass(frozen=True)
 class Slow:
     """The body comes in `pieces`, with `pause` seconds before each."""
 
@@ -78,7 +85,7 @@ class Corrupt:
     """One byte of the body is another: on its way down, or on its way up to the large files' storage."""
 
 
-Fault = Status | Redirect | Reset | LostAnswer | ResetMidway | Slow | WrongSize | Corrupt
+Fault = Status | Redirect | Reset | LostAnswer | ResetMidway | ClosedMidway | Slow | WrongSize | Corrupt
 
 
 @dataclass
@@ -129,11 +136,11 @@ async def spoil(request: web.Request, answer: web.Response, fault: Fault) -> web
             return _with_body(answer, body[: len(body) - missing])
         case Corrupt() if body:
             return _with_body(answer, flipped(body))
-        case ResetMidway(share):
+        case ResetMidway(share) | ClosedMidway(share):
             stream = await _started(request, answer)
             await stream.write(body[: int(len(body) * share)])
             await asyncio.sleep(0.05)  # a reset overtakes what was sent just before
-            reset(request)
+            (reset if isinstance(fault, ResetMidway) else close)(request)
             return stream
         case Slow(pause, pieces):
             stream = await _started(request, answer)

@@ -33,7 +33,7 @@ async def whoami(request: web.Request) -> web.Response:
 
 async def harnesses(request: web.Request) -> web.Response:
     """Which programs drive clients, for their User-Agent: clients ask once a day, and learn of none here."""
-    return web.json_response({"harnesses": [], "standardEnvVars": []})
+    return web.json_response({"harnesses": {}, "standardEnvVars": []})
 
 
 async def may_read(request: web.Request) -> web.Response:

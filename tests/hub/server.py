@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import web
 
 from hub import change, download, info, upload
-from hub.access import SERVER, state_of, token_of
+from hub.access import FAULT, SERVER, state_of, token_of
 from hub.errors import HubError, RepoNotFound, Unauthorized
 from hub.faults import LostAnswer, Redirect, Reset, Status, close, reset, spoil
 from hub.state import Seen, State
@@ -79,7 +79,7 @@ async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
     if isinstance(fault, Status | Redirect):
         answer = fault.answer()
     else:
-        request["fault"] = fault
+        request[FAULT] = fault
         answer = await _answered(request, handler)
     if isinstance(fault, LostAnswer):
         close(request)

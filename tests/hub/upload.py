@@ -13,7 +13,7 @@ import secrets
 
 from aiohttp import web
 
-from hub.access import readable, signed_in, state_of, token_of, writable
+from hub.access import FAULT, readable, signed_in, state_of, token_of, writable
 from hub.errors import BadRequest, EntryNotFound
 from hub.faults import Corrupt, flipped
 from hub.large import is_ignored, is_large
@@ -95,7 +95,7 @@ def _actions(
 async def put(request: web.Request) -> web.Response:
     """A large file, or one part of it, at the secret address that the batch named; nothing is checked here yet."""
     body = await request.read()
-    if isinstance(request.get("fault"), Corrupt):
+    if isinstance(request.get(FAULT), Corrupt):
         body = flipped(body)
     _upload(request).parts[int(request.match_info["number"])] = body
     return web.Response(headers={"ETag": f'"{hashlib.md5(body).hexdigest()}"'})
