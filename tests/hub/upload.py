@@ -125,11 +125,11 @@ async def verify(request: web.Request) -> web.Response:
     uploads = state_of(request).uploads
     for key, upload in list(uploads.items()):
         if upload.repository is repository and upload.sha256 == asked["oid"]:
+            del uploads[key]  # whatever is wrong with it: the next attempt is another upload
             found = hashlib.sha256(upload.content).hexdigest()
             if found != upload.sha256 or len(upload.content) != asked["size"]:
                 raise BadRequest(f"Uploaded content has sha256 {found}, not {upload.sha256}")
             repository.lfs.add(state_of(request).blobs.add(upload.content, lfs=True).sha256)
-            del uploads[key]
     if asked["oid"] not in repository.lfs:
         raise EntryNotFound("Object does not exist on the server")
     return web.json_response({})
