@@ -18,7 +18,11 @@ def main() -> None:
     ended = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: ended.set())
-    with LoopbackHub(arguments.port) as hub:
+    try:
+        made = LoopbackHub(arguments.port)
+    except OSError as error:
+        parser.error(f"port {arguments.port}: {error.strerror}")
+    with made as hub:
         print(f"Loopback hub at {hub.url}, user {USER!r}, write token {hub.token}", file=sys.stderr)
         print(f"export HF_ENDPOINT={hub.url}")
         print(f"export HF_TOKEN={hub.token} HF_HUB_DISABLE_XET=1", flush=True)

@@ -78,9 +78,20 @@ def writable(request: web.Request) -> Repository:
     return repository
 
 
+def proposable(request: web.Request) -> Repository:
+    """The repository that the path names, for a pull request and its large files: open to all who can read."""
+    token = signed_in(request)
+    _check_role(token)
+    return readable(request, files=True)
+
+
 def check_namespace(request: web.Request, token: Token, namespace: str) -> None:
     if namespace not in state_of(request).namespaces(token.user):
         raise Forbidden(f'You don\'t have the rights to write under the namespace "{namespace}"')
+    _check_role(token)
+
+
+def _check_role(token: Token) -> None:
     if token.role != "write":
         raise Forbidden("This token has no write permission: use one with the role write.")
 

@@ -137,8 +137,8 @@ def _wrong_types(metadata: dict[str, object]) -> list[str]:
 
 def _wrong_values(metadata: dict[str, object]) -> list[str]:
     errors = []
-    licenses = metadata.get("license") or []
-    for name in [licenses] if isinstance(licenses, str) else licenses:
+    given = metadata.get("license")
+    for name in given if isinstance(given, list) else [given]:
         if isinstance(name, str) and name not in _LICENSES:
             errors.append(f'"license" must be one of [{", ".join(_LICENSES)}], not {name}')
     relation = metadata.get("base_model_relation")

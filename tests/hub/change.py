@@ -9,7 +9,7 @@ from typing import Any
 
 from aiohttp import web
 
-from hub.access import check_namespace, readable, signed_in, state_of, writable
+from hub.access import check_namespace, proposable, signed_in, state_of, writable
 from hub.blobs import File
 from hub.cards import card_problems
 from hub.errors import BadRequest, Conflict, EntryNotFound, RepoNotFound
@@ -87,7 +87,7 @@ async def drop_ref(request: web.Request) -> web.Response:
 async def commit(request: web.Request) -> web.Response:
     """One commit from lines of JSON: a header, then files, large files and deletions; all of it or nothing."""
     opens = request.query.get("create_pr") == "1"
-    repository = readable(request, files=True) if opens else writable(request)
+    repository = proposable(request) if opens else writable(request)
     token, state, revision = signed_in(request), state_of(request), request.match_info["revision"]
     lines = [json.loads(line) for line in (await request.text()).splitlines() if line.strip()]
     if not lines or lines[0].get("key") != "header":
@@ -132,7 +132,7 @@ def _apply(
                 else value["content"].encode()
             )
             if path == "README.md":
-                errors, _ = card_problems(content.decode(), repository.type)
+                errors, _ = card_problems(content.decode(errors="replace"), repository.type)
                 if errors:
                     raise BadRequest("Invalid metadata in README.md.\n" + "\n".join(errors))
             tree[path] = state.blobs.add(content, lfs=False)

@@ -92,8 +92,8 @@ Fault = Status | Redirect | Reset | LostAnswer | ResetMidway | ClosedMidway | Sl
 class Planned:
     """`fault` for the matching requests `first` to `first + times - 1`, counted from 1; times=None: and all after.
 
-    A request matches by its stage (info, download, preupload, upload, commit, create, settings, card), its method and
-    its path, an fnmatch pattern; None matches everything.
+    A request matches by its stage (whoami, info, download, card, create, settings, preupload, upload, commit), its
+    method and its path, an fnmatch pattern; None matches everything. Of two faults the one planned first happens.
     """
 
     fault: Fault

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
 from itertools import pairwise
 
 from aiohttp import web
@@ -54,7 +56,7 @@ async def repo_info(request: web.Request) -> web.Response:
     chosen = {*request.query.getall("expand", []), *request.query.getall("expand[]", [])}
     if chosen:
         facts = {key: value for key, value in facts.items() if key in {*chosen, "id", "_id"}}
-    return web.json_response(facts)
+    return web.json_response(facts, dumps=partial(json.dumps, default=str))  # YAML knows dates
 
 
 def _facts(request: web.Request, repository: Repository, commit: Commit, *, blobs: bool) -> dict[str, object]:

@@ -22,7 +22,7 @@ _FILE = "{namespace}/{name}/resolve/{revision}/{path:.+}"
 
 # stage, methods, path, handler. Types: /datasets/... before /..., which is the models'.
 ROUTES: list[tuple[str, str, str, Handler]] = [
-    ("info", "GET", "/api/whoami-v2", info.whoami),
+    ("whoami", "GET", "/api/whoami-v2", info.whoami),
     ("client", "GET", "/api/agent-harnesses", info.harnesses),
     ("card", "POST", "/api/validate-yaml", change.validate_card),
     ("create", "POST", "/api/repos/create", change.create),
@@ -73,6 +73,8 @@ async def through(request: web.Request, handler: Handler) -> web.StreamResponse:
     meeting = [planned for planned in state.faults if planned.meets(stage, request.method, request.path)]
     fault = meeting[0].fault if meeting else None
     seen.fault = type(fault).__name__ if fault else ""
+    if isinstance(fault, Reset | Status | Redirect):
+        await request.read()  # a client that still sends may see another error than one that waits
     if isinstance(fault, Reset):
         reset(request)
         return web.Response(status=499)
@@ -92,15 +94,18 @@ async def _answered(request: web.Request, handler: Handler) -> web.Response:
     try:
         answer = await handler(request)
     except HubError as error:
-        return web.json_response({"error": error.message}, status=error.status, headers=error.headers)
-    except web.HTTPException as refusal:  # a part of the API that this hub does not have
-        error = HubError(f"{request.path}: {refusal.reason}", status=refusal.status)
+        return _refusal(error)
+    except web.HTTPException as nothing:  # a part of the API that this hub does not have
         if _ONE_NAME.fullmatch(request.path):
-            error = RepoNotFound("Repository not found")
-        return web.json_response({"error": error.message}, status=error.status, headers=error.headers)
+            return _refusal(RepoNotFound("Repository not found"))
+        return _refusal(HubError(f"{request.path}: {nothing.reason}", status=nothing.status))
     if not isinstance(answer, web.Response):
         raise TypeError(f"{handler} must answer with a body of bytes")
     return answer
+
+
+def _refusal(error: HubError) -> web.Response:
+    return web.json_response({"error": error.message}, status=error.status, headers=error.headers)
 
 
 def _seen(request: web.Request, stage: str) -> Seen:

@@ -41,7 +41,7 @@ class Seen:
     path: str
     query: str
     headers: Mapping[str, str]
-    stage: str  # info, download, preupload, upload, commit, create, settings, card; "" where no route fits
+    stage: str  # see server.ROUTES: info, download, preupload, upload, commit, ...; "" where no route fits
     user: str | None = None
     authorized: bool = False  # whether a token came with it, right or wrong
     status: int | None = None  # None: the connection was cut instead
@@ -130,4 +130,4 @@ class State:
     def card(self, repository: Repository, revision: str) -> dict[str, object]:
         """The metadata at the top of the README.md at `revision`; empty where there is none."""
         readme = repository.at(revision).files.get("README.md")
-        return card_metadata(self.content(readme).decode()) if readme else {}
+        return card_metadata(self.content(readme).decode(errors="replace")) if readme else {}

@@ -61,7 +61,8 @@ for revision in ("main", "v1", "{old}", "a/b", "refs/heads/main"):
 
 def test_questions_about_a_repository(hub: LoopbackHub, tmp_path: Path) -> None:
     card = (
-        b"---\nlicense: mit\npipeline_tag: text-classification\nlibrary_name: transformers\ntags: [a]\n---\n"
+        b"---\nlicense: mit\npipeline_tag: text-classification\nlibrary_name: transformers\n"
+        b"tags: [a]\ndate: 2024-01-01\n---\n"
     )
     repository = hub.create_repo("me/x", {**FILES, "README.md": card})
     hub.state.page = 2
@@ -82,7 +83,7 @@ said = {
     "commits": [one.title for one in api.list_repo_commits("me/x")],
     "exists": [api.repo_exists("me/x"), api.repo_exists("me/y"), api.file_exists("me/x", "none")],
     "branches": [one.name for one in api.list_repo_refs("me/x").branches],
-    "url": api.get_hf_file_metadata if False else hf_hub_url("me/x", "config.json"),
+    "url": hf_hub_url("me/x", "config.json"),
 }
 """,
         tmp_path,

@@ -124,7 +124,7 @@ api = HfApi()
 operations = [CommitOperationAdd("a.txt", b"a"), CommitOperationDelete("old.txt")]
 done = api.create_commit("other/x", operations, commit_message="Mine", create_pr=True)
 print(done.pr_revision, done.oid)
-api.upload_file(repo_id="other/x", path_or_fileobj=b"b", path_in_repo="b.txt", create_pr=True)
+api.upload_file(repo_id="other/x", path_or_fileobj=b"weights", path_in_repo="b.bin", create_pr=True)
 print([ref.ref for ref in api.list_repo_refs("other/x", include_pull_requests=True).pull_requests])
 print(sorted(api.list_repo_files("other/x", revision="refs/pr/1")))
 print([one.title for one in api.list_repo_commits("other/x", revision="refs/pr/1")])

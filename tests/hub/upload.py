@@ -13,7 +13,7 @@ import secrets
 
 from aiohttp import web
 
-from hub.access import FAULT, readable, signed_in, state_of, token_of, writable
+from hub.access import FAULT, proposable, state_of, token_of, writable
 from hub.errors import BadRequest, EntryNotFound
 from hub.faults import Corrupt, flipped
 from hub.large import is_ignored, is_large
@@ -23,7 +23,7 @@ from hub.state import Upload
 
 async def preupload(request: web.Request) -> web.Response:
     """For every file: regular or lfs, whether .gitignore leaves it out, and what is there now under its path."""
-    repository = _target(request)
+    repository = proposable(request) if request.query.get("create_pr") == "1" else writable(request)
     revision, state = request.match_info["revision"], state_of(request)
     commit = repository.at(revision)
     asked = await request.json()
@@ -43,17 +43,9 @@ async def preupload(request: web.Request) -> web.Response:
     return web.json_response({"files": answers, "commitOid": commit.oid})
 
 
-def _target(request: web.Request) -> Repository:
-    """Whoever can read may open a pull request; everything else is for those who may write."""
-    if request.query.get("create_pr") == "1":
-        signed_in(request)
-        return readable(request, files=True)
-    return writable(request)
-
-
 async def batch(request: web.Request) -> web.Response:
     """Git LFS batch API: where each large file goes to, nothing for those that are here."""
-    repository = writable(request)
+    repository = proposable(request)
     asked = await request.json()
     if asked.get("operation") != "upload":
         raise BadRequest("This hub answers LFS batches of uploads only; files come from /resolve/.")
@@ -120,7 +112,7 @@ def _upload(request: web.Request) -> Upload:
 
 async def verify(request: web.Request) -> web.Response:
     """The client says that it is done: from here on the content is the repository's, if it is the one announced."""
-    repository = writable(request)
+    repository = proposable(request)
     asked = await request.json()
     uploads = state_of(request).uploads
     for key, upload in list(uploads.items()):
