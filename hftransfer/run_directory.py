@@ -3,7 +3,7 @@
     recipe.yaml  environment.json  data.json     asked for, made with, made from
     metrics.jsonl                                one line an event
     checkpoints/last/  checkpoints/best/         to resume from; the weights that are kept
-    model/                                       the artefact, a plain transformers model
+    model/                                       the artefact, a plain transformers model; README.md is its card
     grid.json                                    of many heads that were trained at once, what each was worth
     probe/                                       what a training of the head alone, before the training, left
     adapter/                                     the same as a PEFT adapter, where the strategy has one
@@ -67,6 +67,10 @@ class RunDirectory:
     @property
     def model(self) -> Path:
         return self.path / RUN_MODEL
+
+    @property
+    def card(self) -> Path:
+        return self.model / "README.md"
 
     @property
     def adapter(self) -> Path:

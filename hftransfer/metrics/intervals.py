@@ -91,4 +91,4 @@ def intervals(
 
 def quotient(over: NDArray[np.float64], under: NDArray[np.float64], *, zero: float) -> NDArray[np.float64]:
     """`over / under`, and `zero` where `under` is 0."""
-    return np.divide(over, under, out=np.full(np.shape(over), float(zero)), where=under != 0)
+    return np.asarray(np.divide(over, under, out=np.full(np.shape(over), float(zero)), where=under != 0))
