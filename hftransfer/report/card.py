@@ -137,7 +137,7 @@ def _settings(result: Result) -> Iterator[tuple[str, str]]:
 
 
 def _chosen(part: Options, *, numbers: bool) -> dict[str, Any]:
-    """The options of a task or a strategy that are not as they are by default. numbers: and all that count something."""
+    """The options of a task or a strategy that are not the default. numbers: and all that count something."""
     fields = type(part).model_fields
     return {
         key: value
