@@ -6,7 +6,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -52,6 +52,8 @@ class Result:
     parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
     one whose weights were kept. seconds: {"data", "checkpoint", "train", "score", "save", "total"}.
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
+    intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
+    `metrics.intervals`); empty for runs from before it was computed.
     """
 
     run_dir: Path
@@ -72,6 +74,7 @@ class Result:
     reload_check: Mapping[str, Any]
     max_length: int | None
     findings: tuple[str, ...]
+    intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""

@@ -3,7 +3,7 @@
     recipe.yaml  environment.json  data.json     asked for, made with, made from
     metrics.jsonl                                one line an event
     checkpoints/last/  checkpoints/best/         to resume from; the weights that are kept
-    model/                                       the artefact, a plain transformers model
+    model/                                       the artefact, a plain transformers model; README.md is its card
     grid.json                                    of many heads that were trained at once, what each was worth
     probe/                                       what a training of the head alone, before the training, left
     adapter/                                     the same as a PEFT adapter, where the strategy has one
@@ -70,6 +70,10 @@ class RunDirectory:
         """Of a run that was published and fetched, the folder itself: a hub's repository is a model's folder."""
         inside = self.path / RUN_MODEL
         return self.path if not inside.exists() and (self.path / "config.json").is_file() else inside
+
+    @property
+    def card(self) -> Path:
+        return self.model / "README.md"
 
     @property
     def adapter(self) -> Path:

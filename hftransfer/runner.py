@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
+from hftransfer.files import write_text
 from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import METRICS
@@ -178,12 +179,26 @@ def run(
         with clock("save", "saving, and loading what was saved in a fresh process"):
             proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
+    if compute.is_main_process:
+        write_card(result, run_dir, clock)
     run_dir.finish(result.to_dict())
     compute.wait_for_everyone()
     if recipe.hub.repo is not None and compute.is_main_process:
         with clock("push", f"pushing to {recipe.hub.repo}"):
             push(run_dir.path, tell=lambda text: clock.note([text]), **recipe.hub.model_dump())
     return result
+
+
+def write_card(result: Result, run_dir: RunDirectory, clock: Clock) -> None:
+    """The model's card, beside the model. A run that is trained and proven is not lost for want of it."""
+    from hftransfer import stages
+    from hftransfer.report import card
+
+    try:
+        write_text(run_dir.card, card(result))
+    except Exception as error:  # whatever it is: said, and kept in metrics.jsonl
+        note = Note(f"the model card could not be written: {error!r}")
+        stages.happened(note, run_dir, clock)
 
 
 def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:

@@ -14,6 +14,7 @@ from torch import nn
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import DataError
 from hftransfer.job import Clock, Job
+from hftransfer.metrics.intervals import intervals
 from hftransfer.predictions import write_predictions
 from hftransfer.proof import ROWS, Artefact, FreshProcess, prove
 from hftransfer.recipe import dump_recipe
@@ -124,11 +125,15 @@ def _outputs(job: Job, split: str, rows: int) -> Outputs:
 
 @dataclass(frozen=True)
 class Scores:
-    """By split: what the kept weights say, and how good that is. baselines: by name, what a free guess scores."""
+    """By split: what the kept weights say, and how good that is. baselines: by name, what a free guess scores.
+
+    intervals: those that the metrics lie in, see `metrics.intervals`.
+    """
 
     predictions: Mapping[str, Predictions]
     metrics: Mapping[str, Mapping[str, Any]]
     baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    intervals: Mapping[str, Mapping[str, tuple[float, float]]]
 
 
 def score(job: Job, trained: Trained) -> Scores:
@@ -140,6 +145,17 @@ def score(job: Job, trained: Trained) -> Scores:
         {name: predictions for name, (predictions, _) in scored.items()},
         {name: metrics for name, (_, metrics) in scored.items()},
         _baselines(job, splits),
+        {name: _intervals(job, name, predictions) for name, (predictions, _) in scored.items()},
+    )
+
+
+def _intervals(job: Job, split: str, predictions: Predictions) -> dict[str, tuple[float, float]]:
+    return intervals(
+        job.recipe.metrics,
+        references=job.task.references(job.rows(split), job.splits.labels),
+        predictions=predictions.values,
+        scores=predictions.scores,
+        labels=job.splits.labels,
     )
 
 
@@ -218,6 +234,7 @@ def result(
         reload_check=proof,
         max_length=job.checkpoint.max_length,
         findings=(*job.splits.findings, *job.findings),
+        intervals=scores.intervals,
     )
 
 

@@ -48,6 +48,7 @@ def test_the_run_directory_is_as_documented(result: Result) -> None:
         "data.json",
         "metrics.jsonl",
         "result.json",
+        "model/README.md",
         "model/config.json",
         "model/model.safetensors",
         "model/tokenizer.json",

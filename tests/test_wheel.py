@@ -60,6 +60,13 @@ def test_recipes_and_their_data_are_in_it(unpacked: Path) -> None:
         assert (unpacked / name).read_bytes() == there.read_bytes()
 
 
+def test_templates_are_in_it(unpacked: Path) -> None:
+    written = {path.relative_to(ROOT) for path in (ROOT / "hftransfer").rglob("*.jinja")}
+    assert Path("hftransfer/report/card.md.jinja") in written
+    for name in written:
+        assert (unpacked / name).read_bytes() == (ROOT / name).read_bytes()
+
+
 def test_unpacked_it_finds_its_recipes_and_data(unpacked: Path, tmp_path: Path) -> None:
     def ask(*arguments: str) -> str:
         done = subprocess.run(

@@ -26,6 +26,7 @@ def _averaged(name: str, implementation: str, summary: str) -> Iterator[ClassMet
             summary=f"{summary}; {words}",
             module=f"hftransfer.metrics.precision_recall_f1:{implementation}",
             arguments={"average": average, "zero_division": 0},
+            hub=name,
             over_labels=average != "binary",
             binary=average == "binary",
         )
@@ -41,6 +42,8 @@ def _of_entities(name: str, score: str, summary: str) -> Iterator[EntityMetric]:
             summary=f"{summary}; seqeval strict, {words}",
             module="hftransfer.metrics.tagging:entity_score",
             arguments={"score": score, "average": average},
+            resampler="resampled_entity_score",
+            hub=name,
             over_labels=True,
         )
 
@@ -51,6 +54,8 @@ def _rouge(kind: str, summary: str) -> Measure:
         summary=f"{summary}, F-measure from 0 to 1; the nearest of several references",
         module=f"{GENERATED}rouge",
         arguments={"kind": kind},
+        resampler="resampled_rouge",
+        hub="rouge",
         package="rouge_score",
         extra="generation",
     )
@@ -74,12 +79,14 @@ TABLE: tuple[Metric, ...] = (
         name="mcc",
         summary="Matthews correlation coefficient: 1 perfect, 0 no better than chance",
         module="hftransfer.metrics.mcc:MatthewsCorrelation",
+        hub="matthews_correlation",
     ),
     ClassMetric(
         name="auroc",
         summary="area under the ROC curve: second of two labels, or mean of each label against the rest",
         module="hftransfer.metrics.auroc:RocAuc",
         needs_scores=True,
+        hub="roc_auc",
     ),
     ClassMetric(
         name="confusion_matrix",
@@ -99,20 +106,36 @@ TABLE: tuple[Metric, ...] = (
         summary="mean squared error, mean over targets",
         module=f"{REGRESSION}mse",
         higher_is_better=False,
+        resampler="resampled_mse",
     ),
     Measure(
         name="mae",
         summary="mean absolute error, mean over targets",
         module=f"{REGRESSION}mae",
         higher_is_better=False,
+        resampler="resampled_mae",
     ),
     Measure(
         name="r2",
         summary="share of the variance that is explained: 1 perfect, 0 as good as the mean",
         module=f"{REGRESSION}r2",
+        resampler="resampled_r2",
+        hub="r_squared",
     ),
-    Measure(name="pearson", summary="linear correlation, mean over targets", module=f"{REGRESSION}pearson"),
-    Measure(name="spearman", summary="rank correlation, mean over targets", module=f"{REGRESSION}spearman"),
+    Measure(
+        name="pearson",
+        summary="linear correlation, mean over targets",
+        module=f"{REGRESSION}pearson",
+        resampler="resampled_pearson",
+        hub="pearsonr",
+    ),
+    Measure(
+        name="spearman",
+        summary="rank correlation, mean over targets",
+        module=f"{REGRESSION}spearman",
+        resampler="resampled_spearman",
+        hub="spearmanr",
+    ),
     *_of_entities("precision", "precision_score", "of the entities predicted, the share that is right"),
     *_of_entities("recall", "recall_score", "of the entities, the share that is found"),
     *_of_entities("f1", "f1_score", "harmonic mean of the entities' precision and recall"),
@@ -127,16 +150,21 @@ TABLE: tuple[Metric, ...] = (
         name="token_accuracy",
         summary="share of words whose label is right",
         module="hftransfer.metrics.tagging:token_accuracy",
+        resampler="resampled_token_accuracy",
+        hub="accuracy",
     ),
     Measure(
         name="exact_match",
         summary="share of answers that are a right one but for case, punctuation and articles, as SQuAD's script",
         module=f"{SQUAD}exact_match",
+        resampler="resampled_exact_match",
     ),
     Measure(
         name="qa_f1",
         summary="F1 of the words of answers, by the right one that fits best, as SQuAD's script",
         module=f"{SQUAD}f1",
+        resampler="resampled_f1",
+        hub="f1",
     ),
     Measure(
         name="qa_report",
@@ -154,6 +182,8 @@ TABLE: tuple[Metric, ...] = (
         module=f"{GENERATED}bleu",
         package="sacrebleu",
         extra="generation",
+        resampler="resampled_bleu",
+        hub="sacrebleu",
     ),
     Measure(
         name="chrf",
@@ -166,23 +196,28 @@ TABLE: tuple[Metric, ...] = (
         name="generated_length",
         summary="mean number of words in what is generated",
         module=f"{GENERATED}generated_length",
+        resampler="resampled_length",
     ),
     Measure(
         name="perplexity",
         summary="of hidden tokens: exp of the mean loss over them",
         module="hftransfer.metrics.masked_tokens:perplexity",
         higher_is_better=False,
+        resampler="resampled_perplexity",
     ),
     Measure(
         name="masked_accuracy",
         summary="share of hidden tokens that are guessed right",
         module="hftransfer.metrics.masked_tokens:masked_accuracy",
+        resampler="resampled_accuracy",
+        hub="accuracy",
     ),
     Measure(
         name="mean_iou",
         summary="of a class's pixels, those on both sides / those on either; mean over classes that are there",
         module=f"{SEGMENTATION}mean_iou",
         over_labels=True,
+        resampler="resampled_mean_iou",
     ),
     Measure(
         name="iou",
@@ -196,6 +231,8 @@ TABLE: tuple[Metric, ...] = (
         summary="share of pixels whose class is right",
         module=f"{SEGMENTATION}pixel_accuracy",
         over_labels=True,
+        resampler="resampled_pixel_accuracy",
+        hub="accuracy",
     ),
 )
 

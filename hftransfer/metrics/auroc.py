@@ -9,9 +9,13 @@ from datasets import Features, Sequence, Value
 from sklearn.metrics import roc_auc_score
 
 from hftransfer.metrics.in_memory import InMemoryMetric
+from hftransfer.metrics.intervals import quotient
 
 if TYPE_CHECKING:
     import pyarrow as pa
+
+    from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
 
 
 class RocAuc(InMemoryMetric):
@@ -55,3 +59,22 @@ class RocAuc(InMemoryMetric):
             return {"roc_auc": float(roc_auc_score(classes, scores if scores.ndim == 1 else scores[:, 1]))}
         area = roc_auc_score(classes, scores, multi_class="ovr", average="macro", labels=np.arange(count))
         return {"roc_auc": float(area)}
+
+    def resampled(
+        self, resamples: Resamples, references: IntArray, prediction_scores: FloatArray
+    ) -> FloatArray | None:
+        """See `Metric.resampled`. Of two classes alone: every further one would be another pass over all resamples, and
+        the mean is not defined on those that lack a rare one."""
+        if references.ndim == 2 or prediction_scores.shape[1] != 2:
+            return None
+        scores = prediction_scores[:, 1]
+        order = np.argsort(scores)
+        ties = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+        first = references[order] == 1
+        areas = []
+        for weights in resamples.weights():
+            drawn = weights[:, order]
+            above, below = (np.add.reduceat(drawn * side, ties, axis=1) for side in (first, ~first))
+            won = above * (below.cumsum(axis=1) - below / 2)
+            areas.append(quotient(won.sum(axis=1), above.sum(axis=1) * below.sum(axis=1), zero=np.nan))
+        return np.concatenate(areas)

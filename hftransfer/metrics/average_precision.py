@@ -15,7 +15,11 @@ if TYPE_CHECKING:
 
 
 class AveragePrecision(InMemoryMetric):
-    """Area under the precision-recall curve of every label, and their unweighted mean (mAP)."""
+    """Area under the precision-recall curve of every label, and their unweighted mean (mAP).
+
+    It has no interval: every label would be a pass over all resamples, and the mean is not defined on those that lack a
+    rare one.
+    """
 
     reference_url = (
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.average_precision_score.html"

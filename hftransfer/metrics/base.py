@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from hftransfer.metrics.intervals import Resamples
+
     IntArray = NDArray[np.integer[Any]]
     FloatArray = NDArray[np.floating[Any]]
 
@@ -32,6 +34,7 @@ class Metric(ABC):
     arguments: what that is given beside the rows.
     higher_is_better: the direction in which a score is better.
     scalar: whether the value is a single number, so that it can choose the best weights.
+    hub: what the Hub calls it (https://huggingface.co/metrics), where that is another name.
     package: what has to be importable beside what every installation has; it comes with the extra of the name `extra`.
     """
 
@@ -41,6 +44,7 @@ class Metric(ABC):
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     higher_is_better: bool = True
     scalar: bool = True
+    hub: str | None = None
     package: str | None = None
     extra: str | None = None
 
@@ -67,10 +71,28 @@ class Metric(ABC):
         Returns a number, or what is said where `scalar` is false; None where it is not defined on these rows.
         """
 
+    def resampled(
+        self,
+        resamples: Resamples,
+        *,
+        references: Any,
+        predictions: Any,
+        scores: Any = None,
+        labels: Sequence[str] = (),
+    ) -> FloatArray | None:
+        """The metric on each of R resamples of the rows, (R,), nan where it is not defined; the rest is `compute`'s.
+
+        None for a metric that cannot be had without computing it anew for each of them: it has no interval.
+        """
+        return None
+
     def _load(self) -> Any:
         self.check_installed()
-        module, _, name = self.module.partition(":")
-        return getattr(importlib.import_module(module), name)
+        return self._named(self.module.partition(":")[2])
+
+    def _named(self, name: str) -> Any:
+        """What the module of the metric has under a name."""
+        return getattr(importlib.import_module(self.module.partition(":")[0]), name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -79,10 +101,13 @@ class Measure(Metric):
 
     needs_scores: whether the function is given the scores in place of the predictions.
     over_labels: whether it is told the task's labels (`labels=`).
+    resampler: name, in the same module, of the function that gives it on resamples, see `Metric.resampled`:
+    `resampler(resamples, references, predictions, **arguments)` -> (R,).
     """
 
     needs_scores: bool = False
     over_labels: bool = False
+    resampler: str | None = None
 
     def compute(
         self, *, references: Any, predictions: Any, scores: Any = None, labels: Sequence[str] = ()
@@ -90,13 +115,31 @@ class Measure(Metric):
         """See `Metric.compute`."""
         if not len(references):
             return None
-        options = {"labels": labels} if self.over_labels else {}
-        value = self._load()(
-            references, scores if self.needs_scores else predictions, **options, **self.arguments
-        )
+        value = self._load()(*self._rows(references, predictions, scores), **self._options(labels))
         if not self.scalar or value is None:
             return value  # type: ignore[no-any-return]
         return float(value) if math.isfinite(value) else None
+
+    def resampled(
+        self,
+        resamples: Resamples,
+        *,
+        references: Any,
+        predictions: Any,
+        scores: Any = None,
+        labels: Sequence[str] = (),
+    ) -> FloatArray | None:
+        """See `Metric.resampled`."""
+        if self.resampler is None:
+            return None
+        rows = self._rows(references, predictions, scores)
+        return self._named(self.resampler)(resamples, *rows, **self._options(labels))  # type: ignore[no-any-return]
+
+    def _rows(self, references: Any, predictions: Any, scores: Any) -> tuple[Any, Any]:
+        return references, scores if self.needs_scores else predictions
+
+    def _options(self, labels: Sequence[str]) -> dict[str, Any]:
+        return {**({"labels": labels} if self.over_labels else {}), **self.arguments}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +184,6 @@ class ClassMetric(Metric):
         """
         self.check_labels(labels)
         count = len(labels)
-        several = references.ndim == 2
         _check_classes("references", references, (len(references),), count)
         _check_classes("predictions", predictions, references.shape, count)
         if self.needs_scores and (scores is None or scores.shape != (len(references), count)):
@@ -149,20 +191,39 @@ class ClassMetric(Metric):
             raise ValueError(f"{self.name} needs scores of shape {(len(references), count)}; found {shape}")
         if not len(references):
             return None
-        rows = {"prediction_scores": scores} if self.needs_scores else {"predictions": predictions}
-        options = {}
-        if self.over_labels and (not several or count == 1):
-            # scikit-learn takes a table of one column for two classes, of which 1 is the label.
-            options["labels"] = [1] if several else list(range(count))
         # One for one call (0.3 ms): they hold rows, so one must not serve two callers.
         one = self._load()()
-        result = getattr(one, "of_arrays", one.compute)(
-            references=references, **rows, **options, **self.arguments
-        )
-        (value,) = result.values()
+        asked = self._asked(references, predictions, scores, labels)
+        (value,) = getattr(one, "of_arrays", one.compute)(**asked).values()
         if not self.scalar:
             return [[int(cell) for cell in row] for row in value]
         return None if math.isnan(value) else float(value)
+
+    def resampled(
+        self,
+        resamples: Resamples,
+        *,
+        references: IntArray,
+        predictions: IntArray,
+        scores: FloatArray | None = None,
+        labels: Sequence[str] = (),
+    ) -> FloatArray | None:
+        """See `Metric.resampled`; it is the class's own `resampled`, given what its `_compute` is."""
+        resampled = getattr(self._load()(), "resampled", None)
+        asked = self._asked(references, predictions, scores, labels)
+        return None if resampled is None else resampled(resamples, **asked)
+
+    def _asked(
+        self, references: IntArray, predictions: IntArray, scores: FloatArray | None, labels: Sequence[str]
+    ) -> dict[str, Any]:
+        """The arguments of what computes it."""
+        asked: dict[str, Any] = {"references": references, **self.arguments}
+        asked |= {"prediction_scores": scores} if self.needs_scores else {"predictions": predictions}
+        several = references.ndim == 2
+        if self.over_labels and (not several or len(labels) == 1):
+            # scikit-learn takes a table of one column for two classes, of which 1 is the label.
+            asked["labels"] = [1] if several else list(range(len(labels)))
+        return asked
 
 
 def _check_classes(name: str, values: IntArray, shape: tuple[int, ...], count: int) -> None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING
 
+import numpy as np
 from sklearn.metrics import matthews_corrcoef
 
+from hftransfer.metrics.class_counts import class_counts
 from hftransfer.metrics.in_memory import InMemoryMetric
+from hftransfer.metrics.intervals import quotient
 
 if TYPE_CHECKING:
-    from hftransfer.metrics.base import IntArray
+    from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
 
 
 class MatthewsCorrelation(InMemoryMetric):
@@ -27,3 +31,16 @@ class MatthewsCorrelation(InMemoryMetric):
             # About the shape of a matrix that matthews_corrcoef makes for itself and nobody sees.
             warnings.filterwarnings("ignore", "A single label was found", UserWarning)
             return {"matthews_correlation": float(matthews_corrcoef(references, predictions))}
+
+    def resampled(
+        self, resamples: Resamples, predictions: IntArray, references: IntArray
+    ) -> FloatArray | None:
+        """See `Metric.resampled`; by Gorodkin's formula."""
+        count = int(max(predictions.max(), references.max())) + 1
+        right, said, there = np.split(
+            resamples.sums(class_counts(references, predictions, count)) / len(references), 3, axis=1
+        )
+        covariance = right.sum(axis=1) - (said * there).sum(axis=1)
+        # 1 - 1, of a side with one class only, is to be 0 and not 1e-16.
+        spreads = [np.round(1 - (side**2).sum(axis=1), 12) for side in (said, there)]
+        return quotient(covariance, np.sqrt(spreads[0] * spreads[1]), zero=0.0)

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+import numpy as np
 from sklearn.metrics import f1_score, precision_score, recall_score
 
+from hftransfer.metrics.class_counts import class_counts
 from hftransfer.metrics.in_memory import InMemoryMetric
+from hftransfer.metrics.intervals import quotient
 
 if TYPE_CHECKING:
     from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
 
 GENERATED = "https://scikit-learn.org/stable/modules/generated"
 
 
 class _PerClass(InMemoryMetric):
     _score: ClassVar[Callable[..., Any]]
+    _parts: ClassVar[Callable[..., tuple[Any, Any]]]
+    """(right, said, there) -> what is divided by what."""
 
     def _compute(
         self,
@@ -45,12 +51,34 @@ class _PerClass(InMemoryMetric):
         )
         return {self.name: score if average is None else float(score)}
 
+    def resampled(
+        self,
+        resamples: Resamples,
+        predictions: IntArray,
+        references: IntArray,
+        labels: Sequence[int] | None = None,
+        average: Literal["binary", "micro", "macro", "weighted"] = "binary",
+        zero_division: float = 0.0,
+    ) -> FloatArray | None:
+        """See `Metric.resampled`. A class that a resample has no row of counts as it does in the score: as 0."""
+        classes = references.shape[1] if references.ndim == 2 else len(labels or (0, 1))
+        counts = np.split(resamples.sums(class_counts(references, predictions, classes)), 3, axis=1)
+        if average == "binary":
+            counts = [one[:, 1:] for one in counts]
+        elif average == "micro":
+            counts = [one.sum(axis=1, keepdims=True) for one in counts]
+        scores = quotient(*self._parts(*counts), zero=zero_division)
+        if average == "weighted":
+            return quotient((scores * counts[2]).sum(axis=1), counts[2].sum(axis=1), zero=zero_division)
+        return np.asarray(scores.mean(axis=1))
+
 
 class Precision(_PerClass):
     """Of the rows predicted as a class, the share that are of it."""
 
     reference_url = f"{GENERATED}/sklearn.metrics.precision_score.html"
     _score = staticmethod(precision_score)
+    _parts = staticmethod(lambda right, said, there: (right, said))
 
 
 class Recall(_PerClass):
@@ -58,6 +86,7 @@ class Recall(_PerClass):
 
     reference_url = f"{GENERATED}/sklearn.metrics.recall_score.html"
     _score = staticmethod(recall_score)
+    _parts = staticmethod(lambda right, said, there: (right, there))
 
 
 class F1(_PerClass):
@@ -65,3 +94,4 @@ class F1(_PerClass):
 
     reference_url = f"{GENERATED}/sklearn.metrics.f1_score.html"
     _score = staticmethod(f1_score)
+    _parts = staticmethod(lambda right, said, there: (2 * right, said + there))

@@ -7,10 +7,15 @@ when asked for: one pair at a time is looked at.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from hftransfer.metrics.intervals import quotient
+
+if TYPE_CHECKING:
+    from hftransfer.metrics.intervals import Resamples
 
 Maps = Sequence[NDArray[np.integer[Any]]]
 Counts = NDArray[np.int64]
@@ -39,6 +44,30 @@ def pixel_accuracy(references: Maps, predictions: Maps, labels: Sequence[str]) -
     """Share of the pixels whose class is right; None without pixels."""
     table = confusion(references, predictions, len(labels))
     return float(table.trace() / table.sum()) if table.sum() else None
+
+
+def resampled_mean_iou(
+    resamples: Resamples, references: Maps, predictions: Maps, labels: Sequence[str]
+) -> NDArray[np.float64]:
+    """Images are drawn, with all of their pixels: those of one image are not independent."""
+    shared, union = np.split(resamples.sums(_by_image(references, predictions, len(labels))), 2, axis=1)
+    there = (union > 0).sum(axis=1)
+    return quotient(quotient(shared, union, zero=0.0).sum(axis=1), there.astype(np.float64), zero=np.nan)
+
+
+def resampled_pixel_accuracy(
+    resamples: Resamples, references: Maps, predictions: Maps, labels: Sequence[str]
+) -> NDArray[np.float64]:
+    sums = resamples.sums(_by_image(references, predictions, len(labels)))
+    shared, union = (half.sum(axis=1) for half in np.split(sums, 2, axis=1))
+    # A pixel that is right is in the union of one class, a wrong one in those of two.
+    return quotient(shared, (shared + union) / 2, zero=np.nan)
+
+
+def _by_image(references: Maps, predictions: Maps, count: int) -> Counts:
+    """(N, 2C): shared and union of every image."""
+    pairs = zip(references, predictions, strict=True)
+    return np.stack([np.concatenate(_shared_and_union([one], [other], count)) for one, other in pairs])
 
 
 def confusion(references: Maps, predictions: Maps, count: int) -> Counts:

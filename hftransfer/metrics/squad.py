@@ -11,7 +11,13 @@ import re
 import string
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from hftransfer.metrics.intervals import Resamples
 
 Gold = Sequence[str]
 """The right answers to one question, any of which will do; none where the context holds no answer."""
@@ -33,6 +39,18 @@ def exact_match(references: Sequence[Gold], predictions: Sequence[str]) -> float
 def f1(references: Sequence[Gold], predictions: Sequence[str]) -> float:
     """The mean over questions of the F1 of words, by the right answer that fits best."""
     return _mean(_f1, references, predictions)
+
+
+def resampled_exact_match(
+    resamples: Resamples, references: Sequence[Gold], predictions: Sequence[str]
+) -> NDArray[np.float64]:
+    return resamples.means(_scores(_exact, references, predictions))
+
+
+def resampled_f1(
+    resamples: Resamples, references: Sequence[Gold], predictions: Sequence[str]
+) -> NDArray[np.float64]:
+    return resamples.means(_scores(_f1, references, predictions))
 
 
 def report(references: Sequence[Gold], predictions: Sequence[str]) -> dict[str, Any]:

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import InputError
 from hftransfer.metrics.base import Measure
-from hftransfer.metrics.schemes import scheme_of
+from hftransfer.metrics.schemes import scheme_of, types_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+    from hftransfer.metrics.intervals import Resamples
 
     Rows = Sequence[NDArray[np.integer[Any]]]
     """For every row the label of each of its words, as indices into the task's labels."""
@@ -73,6 +75,65 @@ def token_accuracy(references: Rows, predictions: Rows) -> float | None:
 
     true, said = np.concatenate(references), np.concatenate(predictions)
     return float((true == said).mean()) if len(true) else None
+
+
+def resampled_entity_score(
+    resamples: Resamples,
+    references: Rows,
+    predictions: Rows,
+    *,
+    labels: Sequence[str],
+    score: str,
+    average: str,
+) -> NDArray[np.float64]:
+    """By what every row has of each type: entities that are right, are said, and are there."""
+    import numpy as np
+
+    from hftransfer.metrics.intervals import quotient
+
+    types = types_of(labels)
+    counts = np.split(resamples.sums(_entity_counts(references, predictions, labels, types)), 3, axis=1)
+    if average == "micro":
+        counts = [one.sum(axis=1, keepdims=True) for one in counts]
+    right, said, there = counts
+    over, under = {
+        "precision_score": (right, said),
+        "recall_score": (right, there),
+        "f1_score": (2 * right, said + there),
+    }[score]
+    met = (said + there > 0).sum(axis=1)  # seqeval's mean is over the types that either side has
+    values = quotient(quotient(over, under, zero=0.0).sum(axis=1), met.astype(np.float64), zero=np.nan)
+    return np.where(there.sum(axis=1) > 0, values, np.nan)
+
+
+def _entity_counts(
+    references: Rows, predictions: Rows, labels: Sequence[str], types: Sequence[str]
+) -> NDArray[np.float64]:
+    """(N, 3T): for each type the entities of a row that are right, are said, and are there."""
+    import numpy as np
+    from seqeval.scheme import Entities
+
+    scheme = _strict(labels)["scheme"]
+    there, said = (Entities(_names(side, labels), scheme).entities for side in (references, predictions))
+    table = np.zeros((len(references), 3, len(types)))
+    for row, (true, guessed) in enumerate(zip(there, said, strict=True)):
+        for kind, found in enumerate((set(true) & set(guessed), guessed, true)):
+            for entity in found:
+                table[row, kind, types.index(entity.tag)] += 1
+    return table.reshape(len(table), -1)
+
+
+def resampled_token_accuracy(
+    resamples: Resamples, references: Rows, predictions: Rows
+) -> NDArray[np.float64]:
+    """Rows are drawn, with all of their words: those of one sentence are not independent."""
+    import numpy as np
+
+    from hftransfer.metrics.intervals import quotient
+
+    pairs = zip(references, predictions, strict=True)
+    right, words = resamples.sums(np.array([((one == other).sum(), len(one)) for one, other in pairs])).T
+    return quotient(right, words, zero=np.nan)
 
 
 def _strict(labels: Sequence[str]) -> dict[str, Any]:

@@ -302,6 +302,10 @@ class Task(Part):
         """Predictions that are all right, on which every metric must be defined; None where that is not known."""
         return None
 
+    def example(self, row: Mapping[str, Any], tokens: Mapping[str, Any]) -> dict[str, Any]:
+        """A row's inputs as somebody would ask about them. tokens: its tokenizer's config, as saved."""
+        return {role: row[role] for role in self.inputs if row.get(role) is not None}
+
     def ask(self, pipe: Any, row: Mapping[str, Any], labels: Sequence[str]) -> Any:
         """What `transformers.pipeline` says of a row, in the form of `expected`. None where there is no pipeline."""
         return None

@@ -220,6 +220,13 @@ class FillMask(Task):
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         return [None] * len(rows)
 
+    def example(self, row: Mapping[str, Any], tokens: Mapping[str, Any]) -> dict[str, Any]:
+        """With the mask in place of the word in the middle."""
+        words = str(row["text"]).split()
+        mask = tokens["mask_token"]
+        words[len(words) // 2] = mask["content"] if isinstance(mask, Mapping) else mask
+        return {"text": " ".join(words)}
+
     def ask(self, pipe: Any, row: Mapping[str, Any], labels: Sequence[str]) -> Any:
         """The pipeline is given the tokens as they are scored: it has no way to hide the same ones of a text."""
         import datasets

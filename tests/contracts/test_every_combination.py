@@ -13,6 +13,7 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
+from huggingface_hub import ModelCard
 from tiny import TEXT_FAMILIES
 from toy import toy_recipe
 from toys import toy
@@ -111,6 +112,8 @@ def test_trains_saves_and_reloads(
     assert result.reload_check["rows"] >= 12
     made = pq.read_schema(tmp_path / "run" / "predictions" / "validation.parquet").names
     assert {*recipe.task.added} <= {*made}
+    assert ModelCard.load(result.model / "README.md").data.pipeline_tag == task
+    assert not [event for event in told if "card" in event.get("message", "")]
     assert load_run(tmp_path / "run").metrics == json.loads(json.dumps(result.metrics))
 
 

@@ -1,0 +1,94 @@
+"""How sure a score is: percentile bootstrap over the rows that were scored (Efron & Tibshirani 1993, chapter 13).
+
+Rows are drawn with replacement, as many as there are, and the metric is computed on the draw; the interval lies between
+percentiles of a thousand such values. No row is scored anew: what a metric adds up of its rows is added up as often as
+each of them was drawn. It says how far the score would move with other rows of the kind, not with another training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hftransfer.registry import METRICS
+
+if TYPE_CHECKING:
+    from hftransfer.metrics.base import FloatArray
+
+RESAMPLES = 1000
+SEED = 0
+LEVEL = 0.95
+UNDEFINED = 0.05
+"""The largest share of resamples on which a metric may be undefined (one without a row of some class)."""
+ROUNDING = 1e-12
+"""Values nearer to one another than this are the same."""
+CELLS = 1 << 20
+"""Numbers held at a time, 8 MB of them."""
+
+
+class Resamples:
+    """`count` draws of `rows` rows out of as many, with replacement; the same ones whenever they are asked for."""
+
+    def __init__(self, rows: int, *, count: int = RESAMPLES, seed: int = SEED) -> None:
+        self.rows, self.count, self.seed = rows, count, seed
+
+    def weights(self) -> Iterator[NDArray[np.float64]]:
+        """Blocks of (r, N), `count` resamples in all: how often each row is in each of them."""
+        random = np.random.default_rng(self.seed)
+        at_once = max(1, CELLS // self.rows)
+        for first in range(0, self.count, at_once):
+            size = min(at_once, self.count - first)
+            drawn = random.integers(0, self.rows, (size, self.rows))
+            drawn += np.arange(size)[:, None] * self.rows
+            counts = np.bincount(drawn.ravel(), minlength=size * self.rows)
+            yield counts.reshape(size, self.rows).astype(np.float64)
+
+    def sums(self, table: Any) -> NDArray[np.float64]:
+        """(R, D): the sums over each resample of what the rows add, (N, D), an array or one of scipy.sparse."""
+        return np.concatenate([np.asarray(weights @ table) for weights in self.weights()])
+
+    def means(self, values: Sequence[float] | FloatArray) -> NDArray[np.float64]:
+        """(R,): the mean over each resample of one number a row, (N,)."""
+        numbers = np.asarray(values, dtype=np.float64)
+        return self.sums(numbers[:, None])[:, 0] / self.rows
+
+
+def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+    """Between which percentiles of its values on resamples, (R,), a metric lies at the level `LEVEL`.
+
+    None where too many are nan, and where all are the same: a score without a single mistake has no resample with one,
+    and its bootstrap would claim to be certain of it.
+    """
+    defined = values[np.isfinite(values)]
+    if len(defined) < (1 - UNDEFINED) * len(values):
+        return None
+    outside = 100 * (1 - LEVEL) / 2
+    low, high = np.percentile(defined, [outside, 100 - outside])
+    return (float(low), float(high)) if high - low > ROUNDING * max(1, abs(high)) else None
+
+
+def intervals(
+    names: Iterable[str], *, references: Any, predictions: Any, scores: Any, labels: Sequence[str]
+) -> dict[str, tuple[float, float]]:
+    """Metric name -> interval, for the metrics that have one on these rows. The arguments are `Metric.compute`'s."""
+    found = {}
+    for name in names if len(references) else ():
+        values = METRICS.get(name).resampled(
+            Resamples(len(references)),
+            references=references,
+            predictions=predictions,
+            scores=scores,
+            labels=labels,
+        )
+        bounds = None if values is None else interval(values)
+        if bounds is not None:
+            found[name] = bounds
+    return found
+
+
+def quotient(over: NDArray[np.float64], under: NDArray[np.float64], *, zero: float) -> NDArray[np.float64]:
+    """`over / under`, and `zero` where `under` is 0."""
+    return np.asarray(np.divide(over, under, out=np.full(np.shape(over), float(zero)), where=under != 0))
