@@ -7,6 +7,7 @@ anything else (a number, a list, a section written short, a section with another
 from __future__ import annotations
 
 import os
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from typing import Any
 from hftransfer.errors import Problem, RecipeError
 from hftransfer.recipe.expect import shown
 from hftransfer.recipe.file import SUFFIXES, find_recipe, read_text, shipped_recipes
-from hftransfer.recipe.sections import expand, forget, is_section
+from hftransfer.recipe.sections import expand, is_section
 from hftransfer.recipe.yaml import Key, Place, Tree, parse
 
 KEY = "base"
@@ -59,30 +60,30 @@ def _over_its_base(tree: Tree, path: Path, chain: list[Path]) -> Tree:
         problem = _problem(message, "leave `base` out of one of them", tree.places[_AT])
         raise RecipeError([problem], source=str(path))
     theirs = _over_its_base(_read(base), base, [*chain, base])
-    _merge(tree.value, tree, theirs.value, theirs, ())
+    replaced = set(_merge(tree.value, theirs, theirs.value, ()))
+    kept = {at: place for at, place in theirs.places.items() if not _within(at, replaced)}
+    theirs.places = kept | tree.places
     theirs.problems = [*tree.problems, *theirs.problems]
     del theirs.value[KEY]
     return theirs
 
 
-def _merge(own: dict[str, Any], tree: Tree, theirs: dict[str, Any], merged: Tree, path: Key) -> None:
-    """Write every key of the section `own`, which stands at `path` of `tree`, over those of `theirs` in `merged`."""
+def _merge(own: dict[str, Any], merged: Tree, theirs: dict[str, Any], path: Key) -> Iterator[Key]:
+    """Write every key of the section `own` over those of `theirs`, which stands at `path` of `merged`; yields where
+    something was replaced as a whole."""
     for key, value in own.items():
         at = (*path, key)
         if key in theirs and is_section(value, at):
             expand(merged, theirs, at)
-        if (
-            key in theirs
-            and is_section(value, at)
-            and is_section(theirs[key], at)
-            and _same(value, theirs[key])
-        ):
-            _merge(value, tree, theirs[key], merged, at)
-        else:
-            forget(merged, at)
-            theirs[key] = value
-            merged.places |= {below: place for below, place in tree.places.items() if below[: len(at)] == at}
-        merged.places[at] = tree.places[at]
+            if is_section(theirs[key], at) and _same(value, theirs[key]):
+                yield from _merge(value, merged, theirs[key], at)
+                continue
+        theirs[key] = value
+        yield at
+
+
+def _within(path: Key, sections: Collection[Key]) -> bool:
+    return any(path[:end] in sections for end in range(1, len(path) + 1))
 
 
 def _same(own: dict[str, Any], theirs: dict[str, Any]) -> bool:

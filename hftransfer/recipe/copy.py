@@ -57,7 +57,7 @@ def _with_absolute_paths(document: Document) -> str:
 def _path_at(document: Document, key: Key) -> str | None:
     """The path that the value at `key` means, from wherever it is read; None where it is none."""
     if key == (KEY,):
-        return document.base and named_from_elsewhere(document.base)
+        return None if document.base is None else named_from_elsewhere(document.base)
     value = _value_at(document.value, key)
     is_path = isinstance(value, str) and key[:1] in (("data",), ("checkpoint",)) and Path(value).is_absolute()
     return str(value) if is_path else None
