@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
+from hub.stand_ins import CHECKPOINTS, STAND_INS
 
 from hftransfer.recipe import dump_recipe, load_recipe, read_recipe, shipped_recipes
 from hftransfer.registry import TASKS
@@ -76,3 +77,27 @@ def test_its_name_says_what_it_holds(name: str) -> None:
     assert recipe.strategy.name == strategy
     assert dataset in f"{recipe.data.source} {recipe.data.config}".lower()
     assert checkpoint in recipe.checkpoint.name.lower()
+
+
+@pytest.mark.parametrize("name", [name for name in RECIPES if name != "quickstart"])
+def test_what_it_names_on_the_hub_has_those_splits_and_columns(name: str) -> None:
+    """By a table of what is there: a column that the recipe leaves out has the task's own name for it."""
+    recipe = load_recipe(name)
+    assert recipe.checkpoint.name in CHECKPOINTS
+    stand_in = STAND_INS[recipe.data.source, recipe.data.config]
+    assert set(recipe.data.splits.values()) <= set(stand_in.splits)
+    named = {
+        role: recipe.data.columns.get(role, role) for role, one in recipe.task.columns.items() if one.required
+    }
+    for column in (*named.values(), *recipe.data.columns.values()):
+        for one in [column] if isinstance(column, str) else column:
+            first, *rest = one.split(".")
+            assert first in stand_in.features
+            assert all(step in stand_in.features[first] for step in rest)
+    assert set(recipe.data.splits) or not stand_in.unlabelled
+
+
+def test_the_table_of_the_hub_holds_nothing_else() -> None:
+    recipes = [load_recipe(name) for name in RECIPES if name != "quickstart"]
+    assert {(recipe.data.source, recipe.data.config) for recipe in recipes} == set(STAND_INS)
+    assert {recipe.checkpoint.name for recipe in recipes} == set(CHECKPOINTS)
