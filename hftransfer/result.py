@@ -54,6 +54,7 @@ class Result:
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
     intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
     `metrics.intervals`); empty for runs from before it was computed.
+    card: the sha256 of the model's card as it was written: one that somebody has edited is another.
     """
 
     run_dir: Path
@@ -75,6 +76,7 @@ class Result:
     max_length: int | None
     findings: tuple[str, ...]
     intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
+    card: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
-from hftransfer.files import write_text
+from hftransfer.files import sha256, write_text
 from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import METRICS
@@ -180,7 +180,7 @@ def run(
             proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
     if compute.is_main_process:
-        write_card(result, run_dir, clock)
+        result = write_card(result, run_dir, clock)
     run_dir.finish(result.to_dict())
     compute.wait_for_everyone()
     if recipe.hub.repo is not None and compute.is_main_process:
@@ -189,7 +189,7 @@ def run(
     return result
 
 
-def write_card(result: Result, run_dir: RunDirectory, clock: Clock) -> None:
+def write_card(result: Result, run_dir: RunDirectory, clock: Clock) -> Result:
     """The model's card, beside the model. A run that is trained and proven is not lost for want of it."""
     from hftransfer import stages
     from hftransfer.report import card
@@ -199,6 +199,8 @@ def write_card(result: Result, run_dir: RunDirectory, clock: Clock) -> None:
     except Exception as error:  # whatever it is: said, and kept in metrics.jsonl
         note = Note(f"the model card could not be written: {error!r}")
         stages.happened(note, run_dir, clock)
+        return result
+    return replace(result, card=sha256(run_dir.card))
 
 
 def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:

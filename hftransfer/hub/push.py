@@ -12,8 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import InputError
+from hftransfer.files import sha256
 from hftransfer.hub.contents import CARD, File, Weights, contents, is_stale
 from hftransfer.hub.remote import HubError, Repository, Tell, again, check_rights, explained, look
+from hftransfer.report import card
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 
@@ -60,7 +62,18 @@ def prepared(run: Path, repo: str, *, weights: Weights | None = None) -> Pushing
 
 
 def _with_card(files: Sequence[File], result: Result, repo: str) -> list[File]:
-    return list(files)
+    """With a card whose examples name the repository; one that somebody has edited stays as it is."""
+    own = RunDirectory(result.run_dir).card
+    if own.is_file() and sha256(own) != result.card:
+        return list(files)
+    paths = {file.path for file in files}
+    weights: Weights = (
+        "adapter" if "model.safetensors" not in paths and "adapter_config.json" in paths else "merged"
+    )
+    if any(path.startswith("adapter/") for path in paths):
+        weights = "both"
+    text = card(result, repo=repo, weights=weights)
+    return [*(file for file in files if file.path != CARD), File(CARD, text=text)]
 
 
 def push(
@@ -109,10 +122,10 @@ def _check_card(pushing: Pushing, tell: Tell) -> None:
     from huggingface_hub import ModelCard
     from yaml import YAMLError
 
-    card = next((file for file in pushing.files if file.path == CARD), None)
-    if card is None:
+    file = next((file for file in pushing.files if file.path == CARD), None)
+    if file is None:
         return
-    with card.open() as stream:
+    with file.open() as stream:
         text = stream.read()
     try:
         with _quiet():
@@ -120,7 +133,7 @@ def _check_card(pushing: Pushing, tell: Tell) -> None:
     except (ValueError, YAMLError) as error:
         raise InputError(
             f"the hub does not take the card: {str(error).strip().splitlines()[0]}",
-            hint=f"mend {card.local or CARD}",
+            hint=f"mend {file.local or CARD}",
         ) from error
 
 

@@ -43,6 +43,7 @@ def test_a_push(hub: LoopbackHub, client: Push, run_dir: Path) -> None:
     assert told["commit"] == repository.head.oid
     assert told == json.loads((run_dir / "pushed.json").read_text()) | {"removed": []}
     assert same_bytes(hub, run_dir)
+    assert b"me/desk" in hub.content("me/desk", "README.md")
     assert {"recipe.yaml", "result.json", "data.json"} <= set(repository.files)
     large = repository.files["model.safetensors"]
     assert large.lfs
