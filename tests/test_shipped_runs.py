@@ -35,7 +35,7 @@ def shipped_hub() -> Iterator[LoopbackHub]:
 
 @pytest.fixture(scope="module")
 def hftransfer(shipped_hub: LoopbackHub, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Type]:
-    """hftransfer(*arguments) -> {"code", "stdout", "stderr", "seconds"}, all in one process that knows this hub only."""
+    """hftransfer(*arguments) -> {"code", "stdout", "stderr"}: always the same process, which knows this hub only."""
     home = tmp_path_factory.mktemp("home")
     process = subprocess.Popen(
         [sys.executable, "-P", str(Path(client.__file__))],
@@ -86,8 +86,7 @@ def test_it_runs_as_it_is_shipped(
     serve(recipe, shipped_hub, tmp_path)
     repo = f"me/{name.replace('/', '-')}"
     run = tmp_path / "run"
-    done = hftransfer("run", name, *QUICK, f"hub.repo={repo}", "--output", run)
-    print(json.dumps({"name": name, "seconds": done["seconds"]}))
+    done = hftransfer("--debug", "run", name, *QUICK, f"hub.repo={repo}", "--output", run)
     assert done["code"] == 0, done["stderr"]
     result = json.loads((run / "result.json").read_text(encoding="utf-8"))
     assert result["checkpoint"]["name"] == recipe.checkpoint.name
@@ -98,3 +97,23 @@ def test_it_runs_as_it_is_shipped(
     assert len(pushed.commits) == 2, "the hub's own, and ours"
     weights = run / "model" / "model.safetensors"
     assert shipped_hub.content(repo, "model.safetensors") == weights.read_bytes()
+    assert not [one.path for one in shipped_hub.requests if not one.stage], (
+        "asked for, and unknown to this hub"
+    )
+
+
+def test_what_is_not_there_is_not_made_up_for(
+    hftransfer: Type, shipped_hub: LoopbackHub, tmp_path: Path
+) -> None:
+    """Negative control: of a wrong column, configuration or revision nothing comes."""
+    for name, override, told in (
+        ("text-classification/sst2-bert-full", "data.columns.text=text", "sentence"),
+        ("text-classification/sst2-bert-full", "data.config=wnli", "data.config"),
+        ("audio-classification/commands-wav2vec2-full", "checkpoint.revision=main", "checkpoint"),
+    ):
+        serve(load_recipe(name), shipped_hub, tmp_path)
+        done = hftransfer("run", name, *QUICK, override, "hub.repo=me/nothing", "--output", tmp_path / "run")
+        assert done["code"] == 2, (override, done)
+        assert told in done["stderr"], override
+        assert not (tmp_path / "run" / "result.json").exists()
+    assert ("model", "me/nothing") not in shipped_hub.state.repositories

@@ -1,6 +1,6 @@
 """A user's process that types one command after the other: importing torch once is dear enough.
 
-Reads a JSON list of arguments in every line; answers each with {"code", "stdout", "stderr", "seconds"} in one.
+Reads a JSON list of arguments in every line; answers each with {"code", "stdout", "stderr"} in one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ import contextlib
 import io
 import json
 import sys
-import time
 import traceback
 from collections.abc import Sequence
 
@@ -19,7 +18,6 @@ def answer(arguments: Sequence[str]) -> dict[str, object]:
     from hftransfer.cli import app
 
     said, told = io.StringIO(), io.StringIO()
-    start = time.monotonic()
     code: object = 0
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(told):
         try:
@@ -29,8 +27,7 @@ def answer(arguments: Sequence[str]) -> dict[str, object]:
         except BaseException:
             traceback.print_exc()
             code = 70
-    seconds = time.monotonic() - start
-    return {"code": code, "stdout": said.getvalue(), "stderr": told.getvalue(), "seconds": seconds}
+    return {"code": code, "stdout": said.getvalue(), "stderr": told.getvalue()}
 
 
 def main() -> None:

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import datasets
-from stand_ins.parquet import Column
 from tiny import FILLER, SHAPES, WORDS
+
+from stand_ins.parquet import Column
 
 SIDE = 24
 """Pixels of an image's side."""
@@ -113,7 +114,7 @@ def answers(*, all_answered: bool = True) -> Column:
     def value(row: int, draw: random.Random) -> dict[str, list[Any]]:
         if not all_answered and row % 3 == 2:
             return {"text": [], "answer_start": []}
-        word = [one for one in _context(row).replace(".", "").split() if one not in FILLER][0]
+        word = next(one for one in _context(row).replace(".", "").split() if one not in FILLER)
         return {"text": [word], "answer_start": [_context(row).index(word)]}
 
     return Column(

@@ -28,15 +28,53 @@ from stand_ins.parquet import SIZES, Column, Rows
 
 TRAIN_TEST = {"train": 40, "test": 8}
 TRAIN_VALIDATION = {"train": 40, "validation": 8}
-PARTS_OF_SPEECH = tuple(
-    "NOUN PUNCT ADP NUM SYM SCONJ ADJ PART DET CCONJ PROPN PRON X _ ADV INTJ VERB AUX".split()
+PARTS_OF_SPEECH = (
+    "NOUN",
+    "PUNCT",
+    "ADP",
+    "NUM",
+    "SYM",
+    "SCONJ",
+    "ADJ",
+    "PART",
+    "DET",
+    "CCONJ",
+    "PROPN",
+    "PRON",
+    "X",
+    "_",
+    "ADV",
+    "INTJ",
+    "VERB",
+    "AUX",
 )
-CIFAR10 = tuple("airplane automobile bird cat deer dog frog horse ship truck".split())
-COMMANDS = tuple("yes no up down left right on off stop go zero one two three _silence_".split())
-INTENTS = tuple(
-    "activate_my_card age_limit atm_support card_arrival card_linking cash_withdrawal_charge".split()
+CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+COMMANDS = (
+    "yes",
+    "no",
+    "up",
+    "down",
+    "left",
+    "right",
+    "on",
+    "off",
+    "stop",
+    "go",
+    "zero",
+    "one",
+    "two",
+    "three",
+    "_silence_",
 )
-EMOTIONS = tuple("admiration amusement anger annoyance approval caring confusion neutral".split())
+INTENTS = (
+    "activate_my_card",
+    "age_limit",
+    "atm_support",
+    "card_arrival",
+    "card_linking",
+    "cash_withdrawal_charge",
+)
+EMOTIONS = ("admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "neutral")
 
 
 def _glue(

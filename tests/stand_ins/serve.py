@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from hub import LoopbackHub
+
+from hftransfer.recipe import Recipe
 from stand_ins.checkpoints import CHECKPOINTS
 from stand_ins.data_sets import DATA_SETS
 from stand_ins.parquet import EXPORT, repository_files
-
-from hftransfer.recipe import Recipe
 
 Files = Mapping[str, bytes] | Path
 
