@@ -83,6 +83,7 @@ _DIFFERENT: dict[str, Ours] = {
     "num_classes": Ours("data.labels", "their names; leave it out to take those in the training rows"),
     "id2label": Ours("data.labels", "the names in order"),
     "label2id": Ours("data.labels", "the names in order"),
+    "base": Ours(None, "`base` stands at the top of a recipe's file, and nowhere else"),
     "output_dir": Ours(None, "say where a run is kept on the command line: --output DIR"),
     "output": Ours(None, "say where a run is kept on the command line: --output DIR"),
     "resume_from_checkpoint": Ours(None, "resume on the command line: --resume"),

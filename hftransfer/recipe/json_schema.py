@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from hftransfer.recipe.base import KEY
 from hftransfer.recipe.schema import SPLITS, Recipe
 from hftransfer.registry import STRATEGIES, TASKS, Registry
 
@@ -17,6 +18,11 @@ _PER_SPLIT = {
     "properties": dict.fromkeys(SPLITS, _FILES),
     "minProperties": 1,
     "additionalProperties": False,
+}
+_BASE = {
+    **_TEXT,
+    "description": "the recipe to start from: a file (.yaml or .yml), or the name of a shipped recipe; what this one "
+    "says itself wins, sections key by key",
 }
 
 
@@ -38,6 +44,7 @@ def recipe_schema() -> dict[str, Any]:
         if option["type"] == "array":  # `labels: [0, 1]` is read as the text it is written as
             option["items"] = {"type": ["string", "number", "boolean"]}
     _choose_optimizer(definitions)
+    _allow_a_base(schema)
     plain: dict[str, Any] = _plain(schema)
     return {"$schema": DIALECT, "title": "hftransfer recipe", **plain}
 
@@ -50,7 +57,6 @@ def _parts(kind: str, registry: Registry[Any]) -> dict[str, Any]:
         own = part.model_json_schema(ref_template="#/$defs/{model}")
         definitions |= own.pop("$defs", {})
         definitions[name] = own
-        own["required"] = ["name", *own.get("required", [])]
     names = {"enum": list(registry.names()), "description": f"a {kind} with its default options"}
     definitions[kind] = {
         "anyOf": [names, *_refs(sorted(key for key in definitions if key.startswith(f"{kind}.")))]
@@ -77,6 +83,25 @@ def _choose_optimizer(definitions: dict[str, Any]) -> None:
     for name, option in zip(names, options, strict=True):
         if name != field["default"]["name"]:  # options without a name are those of the default
             definitions[option["$ref"].rpartition("/")[2]]["required"] = ["name"]
+
+
+def _allow_a_base(schema: dict[str, Any]) -> None:
+    """With a base, a recipe and its sections may leave out what that says; without one, all that is needed is."""
+    schema["properties"] = {KEY: _BASE, **schema["properties"]}
+    for name in ("CheckpointSection.section", "DataSection.section"):
+        del schema["$defs"][name]["required"]
+    sections = {
+        section: {"anyOf": [{"not": {"type": "object"}}, {"required": [main]}]}
+        for section, main in (
+            ("checkpoint", "name"),
+            ("data", "source"),
+            ("task", "name"),
+            ("strategy", "name"),
+        )
+    }
+    sections["data"]["anyOf"].append(_PER_SPLIT)
+    schema["if"] = {"not": {"required": [KEY]}}
+    schema["then"] = {"required": schema.pop("required"), "properties": sections}
 
 
 def _refs(names: Iterable[str]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import yaml
 
 from hftransfer.errors import InputError, Problem, RecipeError
 from hftransfer.recipe import unknown
+from hftransfer.recipe.base import base_of, with_base
 from hftransfer.recipe.expect import shown
 from hftransfer.recipe.file import find_recipe, read_text
 from hftransfer.recipe.memory import described, in_memory
@@ -29,7 +30,8 @@ class Document:
     """A recipe's file as it was read, before it is checked against the schema.
 
     name: the file's name without its suffix. path: the file. text: all of it, without a byte order mark.
-    value: its plain data, overrides applied and paths made absolute. places: where every value stands.
+    value: its plain data over that of its base, overrides applied and paths made absolute. places: where every value
+    stands, in which file. base: the file that it names as its base.
     """
 
     name: str
@@ -37,6 +39,7 @@ class Document:
     text: str
     value: dict[str, Any]
     places: Mapping[Key, Place]
+    base: Path | None = None
 
 
 def read_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] = ()) -> Document:
@@ -54,8 +57,8 @@ def read_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
 def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str) -> Recipe:
     """The recipe of that file or shipped name, with overrides applied, checked and filled with defaults.
 
-    Raises RecipeError with every mistake at once, each with its key and its line. Loads nothing that the
-    recipe names.
+    Raises RecipeError with every mistake at once, each with its key and its line, in the file that it stands in. Loads
+    nothing that the recipe names, but its base.
     """
     document, problems = _read(name_or_path, overrides)
     recipe = None
@@ -139,10 +142,12 @@ def _read(name_or_path: str | os.PathLike[str], overrides: Sequence[str]) -> tup
     tree = parse(text)
     if not isinstance(tree.value, dict):
         raise RecipeError(tree.problems or [_not_a_section(tree, text)], source=str(path))
+    base = base_of(tree, path)
+    tree = with_base(tree, path)
     apply_overrides(tree, overrides)
     misplaced = make_absolute(tree.value, tree.places, path.absolute().parent)
     tree.problems += [_locate(problem, tree.places) for problem in misplaced]
-    return Document(path.stem, path, text, tree.value, tree.places), tree.problems
+    return Document(path.stem, path, text, tree.value, tree.places, base), tree.problems
 
 
 def _not_a_section(tree: Tree, text: str) -> Problem:
@@ -187,8 +192,10 @@ def _locate(problem: Problem, places: Mapping[Key, Place]) -> Problem:
         return problem
     if place.origin is not None:
         return replace(problem, source=COMMAND_LINE)
-    return replace(problem, line=place.line, column=place.column)
+    source = None if place.file is None else str(place.file)
+    return replace(problem, line=place.line, column=place.column, source=source)
 
 
-def _order(problem: Problem) -> tuple[bool, int, int]:
-    return problem.line is None, problem.line or 0, problem.column or 0
+def _order(problem: Problem) -> tuple[bool, str, int, int]:
+    """By place: first what stands in the recipe's own file, then in its base, and last what stands nowhere."""
+    return problem.line is None, problem.source or "", problem.line or 0, problem.column or 0

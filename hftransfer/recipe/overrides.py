@@ -10,22 +10,11 @@ from typing import Any
 from hftransfer.errors import Problem
 from hftransfer.recipe.expect import shown
 from hftransfer.recipe.problems import dotted
-from hftransfer.recipe.schema import SPLITS, CheckpointSection, DataSection
+from hftransfer.recipe.sections import MAIN_FIELDS, PARTS, expand, forget
 from hftransfer.recipe.yaml import Key, Place, Tree, parse
 
 COMMAND_LINE = "command line"
 _PLACE = Place(origin=COMMAND_LINE)
-
-# Sections that may be written as one field alone, and the name of that field.
-_MAIN_FIELDS: dict[Key, str] = {
-    ("checkpoint",): CheckpointSection.main_field,
-    ("data",): DataSection.main_field,
-    ("task",): "name",
-    ("strategy",): "name",
-    ("training", "optimizer"): "name",
-}
-# Sections whose other keys are the options of what `name` says: with another name they mean nothing.
-_PARTS: tuple[Key, ...] = (("task",), ("strategy",), ("training", "optimizer"))
 
 
 def apply_overrides(tree: Tree, overrides: Sequence[str]) -> None:
@@ -97,39 +86,21 @@ def _set(tree: Tree, path: Key, value: Tree) -> Problem | None:
     here: Any = tree.value
     for depth, step in enumerate(path[:-1], start=1):
         at = path[:depth]
-        if step not in here or (here[step] is None and at not in _MAIN_FIELDS):
+        if step not in here or (here[step] is None and at not in MAIN_FIELDS):
             here[step] = {}
             tree.places[at] = _PLACE
-        _expand(tree, here, at, path[depth])
+        expand(tree, here, at, path[depth])
         if not isinstance(here[step], dict):
             hint = f"give the whole of it: {dotted(at)}=..."
             return _wrong(dotted(path), f"`{dotted(at)}` is not a section; it is {shown(here[step])}", hint)
         here = here[step]
-    if path[-1] == "name" and path[:-1] in _PARTS and here.get("name") != value.value:
+    if path[-1] == "name" and path[:-1] in PARTS and here.get("name") != value.value:
         for key in list(here):
-            _forget(tree, (*path[:-1], key))
+            forget(tree, (*path[:-1], key))
         here.clear()
-    _forget(tree, path)
+    forget(tree, path)
     here[path[-1]] = value.value
     tree.places[path] = _PLACE
     for below, place in value.places.items():
         tree.places[(*path, *below)] = replace(_PLACE, written=place.written)
     return None
-
-
-def _expand(tree: Tree, holder: dict[str, Any], at: Key, following: str | int) -> None:
-    """Write out the section at `at` where it stands as its main field alone, to take the key `following`."""
-    value = holder[str(at[-1])]
-    main = _MAIN_FIELDS.get(at)
-    short = not DataSection.is_section(value) if at == ("data",) else not isinstance(value, dict)
-    if main is None or not short or (isinstance(value, dict) and following in SPLITS):
-        return
-    holder[str(at[-1])] = {} if value is None else {main: value}
-    moved = {path: place for path, place in tree.places.items() if path[: len(at)] == at}
-    for path, place in moved.items():
-        tree.places[(*at, main, *path[len(at) :])] = place
-
-
-def _forget(tree: Tree, path: Key) -> None:
-    for known in [known for known in tree.places if known[: len(path)] == path]:
-        del tree.places[known]

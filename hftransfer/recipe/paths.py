@@ -1,4 +1,4 @@
-"""Paths in a recipe: in the file they start at the recipe's folder, on the command line at the current one.
+"""Paths in a recipe: in a file they start at the file's folder, on the command line at the current one.
 
 So a recipe means the same rows wherever it is run from.
 """
@@ -24,7 +24,8 @@ DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arr
 def make_absolute(value: dict[str, Any], places: Mapping[Key, Place], folder: Path) -> list[Problem]:
     """Make the paths in `data.source` and `checkpoint.name` absolute, in `value` itself.
 
-    value: a recipe as plain data. places: tells what came from the command line. folder: the recipe's own.
+    value: a recipe as plain data. places: tells what came from the command line, and what from a base. folder: the
+    recipe's own.
     Returns the problems of paths that are meant from the current folder but stand in the file.
     """
     problems: list[Problem] = []
@@ -50,13 +51,15 @@ def _absolute(
         return {key: _absolute(item, (*path, key), places, folder, problems) for key, item in value.items()}
     if not isinstance(value, str):
         return value
-    from_file = origin(path, places) is None
-    base = folder if from_file else Path.cwd()
-    if not is_path(value, base, data=path[0] == "data"):
+    place = _place(path, places)
+    from_file = place.origin is None
+    start = folder if place.file is None else place.file.absolute().parent
+    start = start if from_file else Path.cwd()
+    if not is_path(value, start, data=path[0] == "data"):
         return value
-    found = os.path.abspath(base / Path(value).expanduser())
+    found = os.path.abspath(start / Path(value).expanduser())
     if from_file and not os.path.lexists(found) and os.path.lexists(value):
-        problems.append(_meant_from_here(value, path, folder))
+        problems.append(_meant_from_here(value, path, start))
     return found
 
 
@@ -79,12 +82,10 @@ def is_path(value: str, folder: Path, *, data: bool) -> bool:
         return False
 
 
-def origin(path: Key, places: Mapping[Key, Place]) -> str | None:
-    """Where the value at `path`, or the section it was written in, came from: None for the file."""
-    for end in range(len(path), 0, -1):
-        if path[:end] in places:
-            return places[path[:end]].origin
-    return None
+def _place(path: Key, places: Mapping[Key, Place]) -> Place:
+    """Where the value at `path` stands, or the section it was written in."""
+    ends = range(len(path), 0, -1)
+    return next((places[path[:end]] for end in ends if path[:end] in places), Place())
 
 
 def _meant_from_here(value: str, path: Key, folder: Path) -> Problem:

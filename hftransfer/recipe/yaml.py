@@ -11,6 +11,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -58,7 +59,8 @@ class Place:
     line, column: of its key (in a list: of the item). value_line, value_column: of the value.
     start, end: of a scalar as it stands in the text, quotes included: `text[start:end]`.
     written: a scalar as text, before it was read as a number or a boolean.
-    origin: None for the file; otherwise where else the value came from, and lines and columns mean nothing.
+    origin: None for a file; otherwise where else the value came from, and lines and columns mean nothing.
+    file: None for the recipe's own file; otherwise the one, named as its `base`, that the value came from.
     """
 
     line: int = 0
@@ -69,6 +71,7 @@ class Place:
     end: int | None = None
     written: str | None = None
     origin: str | None = None
+    file: Path | None = None
 
 
 @dataclass

@@ -48,14 +48,23 @@ def test_every_part_is_there_with_its_options() -> None:
         for name in registry.names():
             part = definitions[f"{kind}.{name}"]
             assert set(part["properties"]) == set(registry.get(name).model_fields)
-            assert part["required"] == ["name"]
+            assert "required" not in part
             assert part["additionalProperties"] is False
 
 
 def test_it_is_plain_json_and_says_what_keys_mean() -> None:
     schema = json.loads(json.dumps(recipe_schema()))
     assert schema["$schema"] == "https://json-schema.org/draft/2020-12/schema"
-    assert schema["required"] == ["checkpoint", "data", "task"]
     assert schema["$defs"]["TrainingSection"]["properties"]["batch_size"]["description"]
     assert schema["$defs"]["TrainingSection"]["properties"]["epochs"]["default"] == 3
     assert "x-part" not in json.dumps(schema)
+
+
+def test_what_is_needed_may_come_from_a_base() -> None:
+    schema = recipe_schema()
+    assert "required" not in schema
+    assert schema["properties"]["base"]["type"] == "string"
+    assert schema["if"] == {"not": {"required": ["base"]}}
+    assert schema["then"]["required"] == ["checkpoint", "data", "task"]
+    needed = {key: one["anyOf"][1]["required"] for key, one in schema["then"]["properties"].items()}
+    assert needed == {"checkpoint": ["name"], "data": ["source"], "task": ["name"], "strategy": ["name"]}
