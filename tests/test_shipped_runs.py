@@ -20,8 +20,23 @@ from hftransfer.recipe import load_recipe, shipped_recipes
 
 RECIPES = shipped_recipes()
 FOLDER = Path(__file__).parent.parent / "recipes"
-COUNT = 34
+COUNT = 68
 QUICK = ("training.steps=2", "training.workers=0")
+
+ALWAYS = (
+    "audio-classification/commands-wav2vec2-lora",
+    "fill-mask/imdb-distilbert-full",
+    "image-classification/gtsrb-convnext-layer-decay",
+    "image-segmentation/sidewalk-mit-full",
+    "multiple-choice/swag-roberta-lora",
+    "question-answering/squad_v2-bert-full",
+    "summarization/xsum-t5-lora",
+    "text-classification/banking77-minilm-frozen",
+    "text-classification/mrpc-deberta-probe-then-full",
+    "token-classification/wnut_17-roberta-layer-decay",
+    "translation/opus_books-t5-full",
+)
+"""One recipe of every task and every strategy: each costs seven seconds, most of them for its proof's fresh process."""
 
 Type = Callable[..., dict[str, Any]]
 
@@ -77,7 +92,16 @@ def test_a_recipe_without_stand_ins_says_which_table_to_extend() -> None:
     assert "me/bert: extend CHECKPOINTS" in told[1]
 
 
-@pytest.mark.parametrize("name", RECIPES)
+def test_every_task_and_every_strategy_always_runs() -> None:
+    recipes = {name: load_recipe(name) for name in RECIPES}
+    for of in (lambda recipe: recipe.task.name, lambda recipe: recipe.strategy.name):
+        assert {of(recipes[name]) for name in ALWAYS} == {of(recipe) for recipe in recipes.values()}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in ALWAYS else pytest.param(name, marks=pytest.mark.long) for name in RECIPES],
+)
 def test_it_runs_as_it_is_shipped(
     name: str, hftransfer: Type, shipped_hub: LoopbackHub, tmp_path: Path
 ) -> None:

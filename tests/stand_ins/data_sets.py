@@ -1,247 +1,193 @@
-"""Hub id of a data set -> its configurations, with the columns, types, label names and splits of the published one.
+"""Hub id and configuration of a data set -> the splits and the features of the real one, as `datasets` gives them.
 
-Where there are very many labels, a few stand for all.
+Names of classes are the real ones, in the real order, but where `_classes` numbers them: there only their count is.
+The rows that stand in for the real ones are made from that alone: see rows.py.
 """
 
 from __future__ import annotations
 
-from stand_ins.columns import (
-    answers,
-    classes,
-    context,
-    entities,
-    image,
-    mask,
-    name,
-    number,
-    numbers_of,
-    score,
-    several,
-    sound,
-    tags,
-    text,
-    tokens,
-    translation,
-    words_of,
-)
-from stand_ins.parquet import SIZES, Column, Rows
+from dataclasses import dataclass
 
-TRAIN_TEST = {"train": 40, "test": 8}
-TRAIN_VALIDATION = {"train": 40, "validation": 8}
-PARTS_OF_SPEECH = (
-    "NOUN",
-    "PUNCT",
-    "ADP",
-    "NUM",
-    "SYM",
-    "SCONJ",
-    "ADJ",
-    "PART",
-    "DET",
-    "CCONJ",
-    "PROPN",
-    "PRON",
-    "X",
-    "_",
-    "ADV",
-    "INTJ",
-    "VERB",
-    "AUX",
-)
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-COMMANDS = (
-    "yes",
-    "no",
-    "up",
-    "down",
-    "left",
-    "right",
-    "on",
-    "off",
-    "stop",
-    "go",
-    "zero",
-    "one",
-    "two",
-    "three",
-    "_silence_",
-)
-INTENTS = (
-    "activate_my_card",
-    "age_limit",
-    "atm_support",
-    "card_arrival",
-    "card_linking",
-    "cash_withdrawal_charge",
-)
-EMOTIONS = ("admiration", "amusement", "anger", "annoyance", "approval", "caring", "confusion", "neutral")
+from datasets import Audio, ClassLabel, Features, Image, List, Value
+
+TEXT, NUMBER, WHOLE = Value("string"), Value("float32"), Value("int32")
+TRAIN_TEST = ("train", "test")
+THREE = ("train", "validation", "test")
 
 
-def _glue(
-    columns: dict[str, Column], splits: dict[str, int] = SIZES, blind: tuple[str, ...] = ("test",)
-) -> Rows:
-    return Rows({**columns, "idx": number()}, splits, blind)
+@dataclass(frozen=True)
+class DataSet:
+    """splits: their names at the source. features: columns with their types. unlabelled: splits whose class is -1.
+
+    unanswered: whether there are questions without an answer.
+    """
+
+    splits: tuple[str, ...]
+    features: Features
+    unlabelled: tuple[str, ...] = ()
+    unanswered: bool = False
 
 
-def _squad(*, all_answered: bool) -> Rows:
-    return Rows(
-        {
-            "id": name(),
-            "title": text(),
-            "context": context(),
-            "question": text(),
-            "answers": answers(all_answered=all_answered),
-        },
-        TRAIN_VALIDATION,
-    )
+def _classes(count: int, kind: str) -> ClassLabel:
+    return ClassLabel(names=[f"{kind} {number}" for number in range(count)])
 
 
-GLUE = {
-    "cola": _glue({"sentence": text(), "label": classes("unacceptable", "acceptable")}),
-    "mnli": _glue(
-        {
-            "premise": text(),
-            "hypothesis": text(),
-            "label": classes("entailment", "neutral", "contradiction"),
-        },
-        {"train": 40, **dict.fromkeys(("validation_matched", "validation_mismatched"), 8)}
-        | dict.fromkeys(("test_matched", "test_mismatched"), 8),
-        ("test_matched", "test_mismatched"),
-    ),
-    "mrpc": _glue(
-        {"sentence1": text(), "sentence2": text(), "label": classes("not_equivalent", "equivalent")}, blind=()
-    ),
-    "qnli": _glue({"question": text(), "sentence": text(), "label": classes("entailment", "not_entailment")}),
-    "qqp": _glue({"question1": text(), "question2": text(), "label": classes("not_duplicate", "duplicate")}),
-    "rte": _glue(
-        {"sentence1": text(), "sentence2": text(), "label": classes("entailment", "not_entailment")}
-    ),
-    "sst2": _glue({"sentence": text(), "label": classes("negative", "positive")}),
-    "stsb": _glue({"sentence1": text(), "sentence2": text(), "label": score(5)}),
-}
+def _named(names: str) -> ClassLabel:
+    return ClassLabel(names=names.split())
 
-DATA_SETS: dict[str, dict[str, Rows]] = {
-    "AI-Lab-Makerere/beans": {
-        "default": Rows(
+
+def _glue(columns: tuple[str, ...], label: ClassLabel | Value, splits: tuple[str, ...] = THREE) -> DataSet:
+    texts = dict.fromkeys(columns, TEXT)
+    unlabelled = tuple(split for split in splits if split.startswith("test"))
+    return DataSet(splits, Features({**texts, "label": label, "idx": WHOLE}), unlabelled)
+
+
+def _squad(*, unanswered: bool) -> DataSet:
+    answers = {"text": List(TEXT), "answer_start": List(WHOLE)}
+    texts = dict.fromkeys(("id", "title", "context", "question"), TEXT)
+    return DataSet(("train", "validation"), Features({**texts, "answers": answers}), unanswered=unanswered)
+
+
+def _pairs(splits: tuple[str, ...], languages: tuple[str, ...], **more: Value) -> DataSet:
+    return DataSet(splits, Features({**more, "translation": dict.fromkeys(languages, TEXT)}))
+
+
+def _bio(kinds: str) -> ClassLabel:
+    return ClassLabel(names=["O", *(f"{place}-{kind}" for kind in kinds.split() for place in "BI")])
+
+
+EMOTIONS = _named("""
+    admiration amusement anger annoyance approval caring confusion curiosity desire disappointment disapproval disgust
+    embarrassment excitement fear gratitude grief joy love nervousness optimism pride realization relief remorse sadness
+    surprise neutral
+""")
+CIFAR = _named("airplane automobile bird cat deer dog frog horse ship truck")
+ENTAILMENT = _named("entailment not_entailment")
+WNUT = "corporation creative-work group location person product"
+
+DATA_SETS: dict[tuple[str, str | None], DataSet] = {
+    ("nyu-mll/glue", "cola"): _glue(("sentence",), _named("unacceptable acceptable")),
+    ("nyu-mll/glue", "sst2"): _glue(("sentence",), _named("negative positive")),
+    ("nyu-mll/glue", "mrpc"): DataSet(  # the one whose test labels are public
+        THREE,
+        Features(
             {
-                "image_file_path": name(),
-                "image": image(),
-                "labels": classes("angular_leaf_spot", "bean_rust", "healthy"),
+                "sentence1": TEXT,
+                "sentence2": TEXT,
+                "label": _named("not_equivalent equivalent"),
+                "idx": WHOLE,
             }
-        )
-    },
-    "EdinburghNLP/xsum": {"default": Rows({"document": text(8), "summary": text(), "id": name()})},
-    "Helsinki-NLP/opus_books": {
-        "en-fr": Rows({"id": name(), "translation": translation("en", "fr")}, {"train": 40})
-    },
-    "SetFit/TREC-QC": {
-        "default": Rows(
+        ),
+    ),
+    ("nyu-mll/glue", "rte"): _glue(("sentence1", "sentence2"), ENTAILMENT),
+    ("nyu-mll/glue", "qnli"): _glue(("question", "sentence"), ENTAILMENT),
+    ("nyu-mll/glue", "qqp"): _glue(("question1", "question2"), _named("not_duplicate duplicate")),
+    ("nyu-mll/glue", "stsb"): _glue(("sentence1", "sentence2"), NUMBER),
+    ("nyu-mll/glue", "mnli"): _glue(
+        ("premise", "hypothesis"),
+        _named("entailment neutral contradiction"),
+        ("train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched"),
+    ),
+    ("fancyzhx/ag_news", None): DataSet(
+        TRAIN_TEST, Features({"text": TEXT, "label": _named("World Sports Business Sci/Tech")})
+    ),
+    ("stanfordnlp/imdb", None): DataSet(
+        ("train", "test", "unsupervised"),
+        Features({"text": TEXT, "label": _named("neg pos")}),
+        ("unsupervised",),
+    ),
+    ("SetFit/TREC-QC", None): DataSet(  # json lines: classes as numbers, and as their names
+        TRAIN_TEST,
+        Features(
             {
-                "text": text(),
-                "label": numbers_of(50),
-                "label_text": words_of("manner", "animal", "expansion", "individual", "title", "definition"),
-                "label_coarse": numbers_of(6),
-                "label_coarse_text": words_of("DESC", "ENTY", "ABBR", "HUM", "NUM", "LOC"),
-            },
-            TRAIN_TEST,
-        )
-    },
-    "abisee/cnn_dailymail": {"3.0.0": Rows({"article": text(8), "highlights": text(2), "id": name()})},
-    "allenai/swag": {
-        "regular": Rows(
+                "text": TEXT,
+                "label": Value("int64"),
+                "label_text": TEXT,
+                "label_original": TEXT,
+                "label_coarse": Value("int64"),
+                "label_coarse_text": TEXT,
+                "label_coarse_original": TEXT,
+            }
+        ),
+    ),
+    ("mteb/banking77", None): DataSet(
+        TRAIN_TEST, Features({"text": TEXT, "label": Value("int64"), "label_text": TEXT})
+    ),
+    ("clinc/clinc_oos", "plus"): DataSet(THREE, Features({"text": TEXT, "intent": _classes(151, "intent")})),
+    ("cardiffnlp/tweet_eval", "emotion"): DataSet(
+        THREE, Features({"text": TEXT, "label": _named("anger joy optimism sadness")})
+    ),
+    ("google-research-datasets/go_emotions", "simplified"): DataSet(
+        THREE, Features({"text": TEXT, "labels": List(EMOTIONS), "id": TEXT})
+    ),
+    ("lhoestq/conll2003", None): DataSet(
+        THREE,
+        Features(
             {
-                "video-id": name(),
-                "fold-ind": name(),
-                "startphrase": text(),
-                "sent1": text(),
-                "sent2": text(),
-                "gold-source": text(),
-                **{f"ending{n}": text() for n in range(4)},
-                "label": classes("0", "1", "2", "3"),
-            },
-            blind=("test",),
-        )
-    },
-    "cardiffnlp/tweet_eval": {
-        "emotion": Rows({"text": text(), "label": classes("anger", "joy", "optimism", "sadness")})
-    },
-    "clinc/clinc_oos": {
-        "plus": Rows(
-            {"text": text(), "intent": classes("restaurant_reviews", "nutrition_info", "oos", "time")}
-        )
-    },
-    "commul/universal_dependencies": {
-        "en_ewt": Rows(
-            {"sent_id": name(), "text": text(), "tokens": tokens(), "upos": tags(PARTS_OF_SPEECH)},
-            {"train": 40, "dev": 8, "test": 8},
-        )
-    },
-    "ethz/food101": {
-        "default": Rows(
-            {"image": image(), "label": classes("apple_pie", "baby_back_ribs", "baklava", "beef_carpaccio")},
-            TRAIN_VALIDATION,
-        )
-    },
-    "fancyzhx/ag_news": {
-        "default": Rows(
-            {"text": text(2), "label": classes("World", "Sports", "Business", "Sci/Tech")}, TRAIN_TEST
-        )
-    },
-    "google-research-datasets/go_emotions": {
-        "simplified": Rows({"text": text(), "labels": several(*EMOTIONS), "id": name()})
-    },
-    "knkarthick/samsum": {"default": Rows({"id": name(), "dialogue": text(4), "summary": text()})},
-    "leondz/wnut_17": {
-        "wnut_17": Rows(
+                "id": TEXT,
+                "tokens": List(TEXT),
+                "pos_tags": List(_classes(47, "pos")),
+                "chunk_tags": List(_classes(23, "chunk")),
+                "ner_tags": List(_bio("PER ORG LOC MISC")),
+            }
+        ),
+    ),
+    ("leondz/wnut_17", None): DataSet(
+        THREE, Features({"id": TEXT, "tokens": List(TEXT), "ner_tags": List(_bio(WNUT))})
+    ),
+    ("commul/universal_dependencies", "en_ewt"): DataSet(
+        THREE,
+        Features({"tokens": List(TEXT), "upos": List(TEXT)}),  # of many columns; `validation` may be `dev`
+    ),
+    ("rajpurkar/squad", None): _squad(unanswered=False),
+    ("rajpurkar/squad_v2", None): _squad(unanswered=True),
+    ("EdinburghNLP/xsum", None): DataSet(THREE, Features({"document": TEXT, "summary": TEXT, "id": TEXT})),
+    ("abisee/cnn_dailymail", "3.0.0"): DataSet(
+        THREE, Features({"article": TEXT, "highlights": TEXT, "id": TEXT})
+    ),
+    ("knkarthick/samsum", None): DataSet(THREE, Features({"id": TEXT, "dialogue": TEXT, "summary": TEXT})),
+    ("wmt/wmt16", "ro-en"): _pairs(THREE, ("ro", "en")),
+    ("Helsinki-NLP/opus_books", "en-fr"): _pairs(("train",), ("en", "fr"), id=TEXT),
+    ("allenai/swag", "regular"): DataSet(
+        THREE,
+        Features(
             {
-                "id": name(),
-                "tokens": tokens(),
-                "ner_tags": entities(
-                    "corporation", "creative-work", "group", "location", "person", "product"
+                **dict.fromkeys(
+                    ("video-id", "fold-ind", "startphrase", "sent1", "sent2", "gold-source"), TEXT
                 ),
+                **{f"ending{number}": TEXT for number in range(4)},
+                "label": ClassLabel(names=["0", "1", "2", "3"]),
             }
-        )
-    },
-    "lhoestq/conll2003": {
-        "default": Rows(
+        ),
+        ("test",),
+    ),
+    ("uoft-cs/cifar10", None): DataSet(TRAIN_TEST, Features({"img": Image(), "label": CIFAR})),
+    ("AI-Lab-Makerere/beans", None): DataSet(
+        THREE,
+        Features(
             {
-                "id": name(),
-                "tokens": tokens(),
-                "pos_tags": tags(("NN", "NNP", "VB", "DT", ".")),
-                "chunk_tags": entities("NP", "VP", "PP"),
-                "ner_tags": entities("PER", "ORG", "LOC", "MISC"),
+                "image_file_path": TEXT,
+                "image": Image(),
+                "labels": _named("angular_leaf_spot bean_rust healthy"),
             }
-        )
-    },
-    "mteb/banking77": {
-        "default": Rows(
-            {"text": text(), "label": numbers_of(len(INTENTS)), "label_text": words_of(*INTENTS)}, TRAIN_TEST
-        )
-    },
-    "mteb/speech-commands-mini": {
-        "default": Rows(
-            {"audio": sound(), "label": classes(*COMMANDS)}, {"train": 45, "validation": 15, "test": 15}
-        )
-    },
-    "nyu-mll/glue": GLUE,
-    "rajpurkar/squad": {"plain_text": _squad(all_answered=True)},
-    "rajpurkar/squad_v2": {"squad_v2": _squad(all_answered=False)},
-    "segments/sidewalk-semantic": {
-        "default": Rows({"pixel_values": image(), "label": mask(35)}, {"train": 40})
-    },
-    "stanfordnlp/imdb": {
-        "plain_text": Rows(
-            {"text": text(6), "label": classes("neg", "pos")},
-            {"train": 40, "test": 8, "unsupervised": 40},
-            ("unsupervised",),
-        )
-    },
-    "tanganke/gtsrb": {
-        "default": Rows(
-            {"image": image(), "label": classes("20 km/h speed limit", "stop", "yield", "no entry")},
-            {"train": 40, "test": 8, "contrast": 8, "gaussian_noise": 8},
-        )
-    },
-    "uoft-cs/cifar10": {"plain_text": Rows({"img": image(), "label": classes(*CIFAR10)}, TRAIN_TEST)},
-    "wmt/wmt16": {"ro-en": Rows({"translation": translation("ro", "en")})},
+        ),
+    ),
+    ("ethz/food101", None): DataSet(
+        ("train", "validation"), Features({"image": Image(), "label": _classes(101, "dish")})
+    ),
+    ("tanganke/gtsrb", None): DataSet(
+        (
+            "train",
+            "test",
+            *("contrast", "gaussian_noise", "impulse_noise", "jpeg_compression"),
+            *("motion_blur", "pixelate", "spatter"),
+        ),
+        Features({"image": Image(), "label": _classes(43, "sign")}),
+    ),
+    ("segments/sidewalk-semantic", None): DataSet(
+        ("train",), Features({"pixel_values": Image(), "label": Image()})
+    ),
+    ("mteb/speech-commands-mini", None): DataSet(
+        THREE, Features({"audio": Audio(), "label": _classes(36, "word")})
+    ),
 }

@@ -10,17 +10,18 @@ from hub import LoopbackHub
 from hftransfer.recipe import Recipe
 from stand_ins.checkpoints import CHECKPOINTS
 from stand_ins.data_sets import DATA_SETS
-from stand_ins.parquet import EXPORT, repository_files
+from stand_ins.rows import repository_files
 
 Files = Mapping[str, bytes] | Path
+EXPORT = "refs/convert/parquet"
+"""The Hub's own copy of a data set, which has no card."""
 
 
 def missing(recipe: Recipe) -> list[str]:
     """What a recipe names and no table holds, each in a sentence that says where to add it."""
     found = []
     name, config = str(recipe.data.source), recipe.data.config
-    configs = DATA_SETS.get(name, {})
-    if not Path(name).exists() and not (config in configs or (config is None and len(configs) == 1)):
+    if not Path(name).exists() and (name, config) not in DATA_SETS:
         which = f"{name}, config {config}" if config else name
         found.append(
             f"no stand-in for the data set {which}: extend DATA_SETS in tests/stand_ins/data_sets.py"
@@ -39,8 +40,9 @@ def serve(recipe: Recipe, hub: LoopbackHub, folder: Path) -> None:
     Only the revision that is asked for holds files: one that is forgotten on the way is not made up for by main.
     """
     name, revision = str(recipe.data.source), recipe.data.revision or "main"
-    if name in DATA_SETS and not _has(hub, "dataset", name, revision):
-        _add(hub, "dataset", name, revision, repository_files(DATA_SETS[name], card=revision != EXPORT))
+    configs = {config or "default": one for (source, config), one in DATA_SETS.items() if source == name}
+    if configs and not _has(hub, "dataset", name, revision):
+        _add(hub, "dataset", name, revision, repository_files(configs, card=revision != EXPORT))
     name, revision = recipe.checkpoint.name, recipe.checkpoint.revision or "main"
     if name in CHECKPOINTS and not _has(hub, "model", name, revision):
         _add(hub, "model", name, revision, CHECKPOINTS[name].make(folder / name / revision))
