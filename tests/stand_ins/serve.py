@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-
-from hub import LoopbackHub
+from typing import TYPE_CHECKING
 
 from hftransfer.recipe import Recipe
 from stand_ins.checkpoints import CHECKPOINTS
 from stand_ins.data_sets import DATA_SETS
 from stand_ins.rows import repository_files
+
+if TYPE_CHECKING:
+    from hub import LoopbackHub
 
 Files = Mapping[str, bytes] | Path
 EXPORT = "refs/convert/parquet"
