@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import get_args
 
 import pytest
-from hub.stand_ins import CHECKPOINTS, STAND_INS
+from stand_ins.checkpoints import CHECKPOINTS
+from stand_ins.data_sets import DATA_SETS
 
 from hftransfer.recipe import dump_recipe, load_recipe, read_recipe, shipped_recipes
 from hftransfer.registry import TASKS
@@ -84,7 +85,7 @@ def test_what_it_names_on_the_hub_has_those_splits_and_columns(name: str) -> Non
     """By a table of what is there: a column that the recipe leaves out has the task's own name for it."""
     recipe = load_recipe(name)
     assert recipe.checkpoint.name in CHECKPOINTS
-    stand_in = STAND_INS[recipe.data.source, recipe.data.config]
+    stand_in = DATA_SETS[recipe.data.source, recipe.data.config]
     assert set(recipe.data.splits.values()) <= set(stand_in.splits)
     named = {
         role: recipe.data.columns.get(role, role) for role, one in recipe.task.columns.items() if one.required
@@ -99,5 +100,5 @@ def test_what_it_names_on_the_hub_has_those_splits_and_columns(name: str) -> Non
 
 def test_the_table_of_the_hub_holds_nothing_else() -> None:
     recipes = [load_recipe(name) for name in RECIPES if name != "quickstart"]
-    assert {(recipe.data.source, recipe.data.config) for recipe in recipes} == set(STAND_INS)
+    assert {(recipe.data.source, recipe.data.config) for recipe in recipes} == set(DATA_SETS)
     assert {recipe.checkpoint.name for recipe in recipes} == set(CHECKPOINTS)

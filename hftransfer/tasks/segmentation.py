@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import inspect
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -57,21 +57,13 @@ class Segmentation(Prediction):
 
     @cached_property
     def shares(self) -> dict[str, float]:
-        """Label -> its share of the pixels, of those that are there, the largest first."""
-        import numpy as np
-
-        mask = self.mask
-        counts = np.bincount(mask[mask >= 0], minlength=len(self.labels))
-        return {
-            self.labels[index]: float(counts[index] / max(counts.sum(), 1))
-            for index in np.argsort(-counts, kind="stable")
-            if counts[index]
-        }
+        """See `shares_of`."""
+        return shares_of(self.mask, self.labels)
 
     @property
     def told(self) -> list[dict[str, Any]]:
         """`shares` as rows, which a table can hold whatever labels are there."""
-        return [{"label": label, "share": share} for label, share in self.shares.items()]
+        return as_rows(self.shares)
 
     @property
     def encoded(self) -> str:
@@ -86,6 +78,23 @@ class Segmentation(Prediction):
 
     def line(self, top: int = 1) -> str:
         return ", ".join(f"{label} {share:.4f}" for label, share in self.shares.items())
+
+
+def shares_of(mask: NDArray[Any], labels: Sequence[str]) -> dict[str, float]:
+    """Label -> its share of the pixels that have a class (from 0), of those that are there, the largest first."""
+    import numpy as np
+
+    counts = np.bincount(mask[mask >= 0], minlength=len(labels))
+    return {
+        labels[index]: float(counts[index] / max(counts.sum(), 1))
+        for index in np.argsort(-counts, kind="stable")
+        if counts[index]
+    }
+
+
+def as_rows(shares: Mapping[str, float]) -> list[dict[str, Any]]:
+    """[{"label", "share"}, ...]."""
+    return [{"label": label, "share": share} for label, share in shares.items()]
 
 
 def to_png(mask: NDArray[Any]) -> NDArray[np.uint8]:

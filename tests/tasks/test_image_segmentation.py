@@ -233,3 +233,17 @@ def test_a_processor_without_masks_is_named(folder: Path, tiny_checkpoint: Calla
     vit = transformers.AutoImageProcessor.from_pretrained(tiny_checkpoint("vit"))
     with pytest.raises(CheckpointError, match="does not prepare masks"):
         task().encode(rows(folder), Pretrained(vit, pretrained.config, None), name="train")
+
+
+def test_pixels_without_a_class_have_no_share(folder: Path) -> None:
+    table = rows(folder)
+    all_told = task().told(table, NAMES)
+    told = task(values=[0, 255], ignore=100).told(table, ("ground", "green"))
+    for row, reference in enumerate(task().references(table, NAMES)):
+        counts = np.bincount(reference.ravel(), minlength=3)
+        assert {one["label"]: one["share"] for one in all_told[row]} == pytest.approx(
+            dict(zip(NAMES, counts / counts.sum(), strict=True))
+        )
+        of_both = counts[[0, 2]] / counts[[0, 2]].sum()
+        assert [one["share"] for one in told[row]] == pytest.approx(of_both.tolist())
+        assert [one["label"] for one in told[row]] == ["ground", "green"]

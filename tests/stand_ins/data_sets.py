@@ -1,9 +1,7 @@
-"""What the shipped recipes name on the Hub: splits and columns of every dataset, the family of every checkpoint.
-
-STAND_INS[source, config]    the splits and the features of the real dataset, as `datasets` gives them
-CHECKPOINTS[id]              the family of `make_checkpoint` that stands in for it
+"""Hub id and configuration of a data set -> the splits and the features of the real one, as `datasets` gives them.
 
 Names of classes are the real ones, in the real order, but where `_classes` numbers them: there only their count is.
+The rows that stand in for the real ones are made from that alone: see rows.py.
 """
 
 from __future__ import annotations
@@ -18,12 +16,16 @@ THREE = ("train", "validation", "test")
 
 
 @dataclass(frozen=True)
-class StandIn:
-    """splits: their names at the source. features: columns with their types. unlabelled: splits whose class is -1."""
+class DataSet:
+    """splits: their names at the source. features: columns with their types. unlabelled: splits whose class is -1.
+
+    unanswered: whether there are questions without an answer.
+    """
 
     splits: tuple[str, ...]
     features: Features
     unlabelled: tuple[str, ...] = ()
+    unanswered: bool = False
 
 
 def _classes(count: int, kind: str) -> ClassLabel:
@@ -34,20 +36,20 @@ def _named(names: str) -> ClassLabel:
     return ClassLabel(names=names.split())
 
 
-def _glue(columns: tuple[str, ...], label: ClassLabel | Value, splits: tuple[str, ...] = THREE) -> StandIn:
+def _glue(columns: tuple[str, ...], label: ClassLabel | Value, splits: tuple[str, ...] = THREE) -> DataSet:
     texts = dict.fromkeys(columns, TEXT)
     unlabelled = tuple(split for split in splits if split.startswith("test"))
-    return StandIn(splits, Features({**texts, "label": label, "idx": WHOLE}), unlabelled)
+    return DataSet(splits, Features({**texts, "label": label, "idx": WHOLE}), unlabelled)
 
 
-def _squad(splits: tuple[str, ...]) -> StandIn:
+def _squad(*, unanswered: bool) -> DataSet:
     answers = {"text": List(TEXT), "answer_start": List(WHOLE)}
     texts = dict.fromkeys(("id", "title", "context", "question"), TEXT)
-    return StandIn(splits, Features({**texts, "answers": answers}))
+    return DataSet(("train", "validation"), Features({**texts, "answers": answers}), unanswered=unanswered)
 
 
-def _pairs(splits: tuple[str, ...], languages: tuple[str, ...], **more: Value) -> StandIn:
-    return StandIn(splits, Features({**more, "translation": dict.fromkeys(languages, TEXT)}))
+def _pairs(splits: tuple[str, ...], languages: tuple[str, ...], **more: Value) -> DataSet:
+    return DataSet(splits, Features({**more, "translation": dict.fromkeys(languages, TEXT)}))
 
 
 def _bio(kinds: str) -> ClassLabel:
@@ -63,10 +65,10 @@ CIFAR = _named("airplane automobile bird cat deer dog frog horse ship truck")
 ENTAILMENT = _named("entailment not_entailment")
 WNUT = "corporation creative-work group location person product"
 
-STAND_INS: dict[tuple[str, str | None], StandIn] = {
+DATA_SETS: dict[tuple[str, str | None], DataSet] = {
     ("nyu-mll/glue", "cola"): _glue(("sentence",), _named("unacceptable acceptable")),
     ("nyu-mll/glue", "sst2"): _glue(("sentence",), _named("negative positive")),
-    ("nyu-mll/glue", "mrpc"): StandIn(  # the one whose test labels are public
+    ("nyu-mll/glue", "mrpc"): DataSet(  # the one whose test labels are public
         THREE,
         Features(
             {
@@ -86,15 +88,15 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
         _named("entailment neutral contradiction"),
         ("train", "validation_matched", "validation_mismatched", "test_matched", "test_mismatched"),
     ),
-    ("fancyzhx/ag_news", None): StandIn(
+    ("fancyzhx/ag_news", None): DataSet(
         TRAIN_TEST, Features({"text": TEXT, "label": _named("World Sports Business Sci/Tech")})
     ),
-    ("stanfordnlp/imdb", None): StandIn(
+    ("stanfordnlp/imdb", None): DataSet(
         ("train", "test", "unsupervised"),
         Features({"text": TEXT, "label": _named("neg pos")}),
         ("unsupervised",),
     ),
-    ("SetFit/TREC-QC", None): StandIn(  # json lines: classes as numbers, and as their names
+    ("SetFit/TREC-QC", None): DataSet(  # json lines: classes as numbers, and as their names
         TRAIN_TEST,
         Features(
             {
@@ -108,17 +110,17 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
             }
         ),
     ),
-    ("mteb/banking77", None): StandIn(
+    ("mteb/banking77", None): DataSet(
         TRAIN_TEST, Features({"text": TEXT, "label": Value("int64"), "label_text": TEXT})
     ),
-    ("clinc/clinc_oos", "plus"): StandIn(THREE, Features({"text": TEXT, "intent": _classes(151, "intent")})),
-    ("cardiffnlp/tweet_eval", "emotion"): StandIn(
+    ("clinc/clinc_oos", "plus"): DataSet(THREE, Features({"text": TEXT, "intent": _classes(151, "intent")})),
+    ("cardiffnlp/tweet_eval", "emotion"): DataSet(
         THREE, Features({"text": TEXT, "label": _named("anger joy optimism sadness")})
     ),
-    ("google-research-datasets/go_emotions", "simplified"): StandIn(
+    ("google-research-datasets/go_emotions", "simplified"): DataSet(
         THREE, Features({"text": TEXT, "labels": List(EMOTIONS), "id": TEXT})
     ),
-    ("lhoestq/conll2003", None): StandIn(
+    ("lhoestq/conll2003", None): DataSet(
         THREE,
         Features(
             {
@@ -130,23 +132,23 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
             }
         ),
     ),
-    ("leondz/wnut_17", None): StandIn(
+    ("leondz/wnut_17", None): DataSet(
         THREE, Features({"id": TEXT, "tokens": List(TEXT), "ner_tags": List(_bio(WNUT))})
     ),
-    ("commul/universal_dependencies", "en_ewt"): StandIn(
+    ("commul/universal_dependencies", "en_ewt"): DataSet(
         THREE,
         Features({"tokens": List(TEXT), "upos": List(TEXT)}),  # of many columns; `validation` may be `dev`
     ),
-    ("rajpurkar/squad", None): _squad(("train", "validation")),
-    ("rajpurkar/squad_v2", None): _squad(("train", "validation")),
-    ("EdinburghNLP/xsum", None): StandIn(THREE, Features({"document": TEXT, "summary": TEXT, "id": TEXT})),
-    ("abisee/cnn_dailymail", "3.0.0"): StandIn(
+    ("rajpurkar/squad", None): _squad(unanswered=False),
+    ("rajpurkar/squad_v2", None): _squad(unanswered=True),
+    ("EdinburghNLP/xsum", None): DataSet(THREE, Features({"document": TEXT, "summary": TEXT, "id": TEXT})),
+    ("abisee/cnn_dailymail", "3.0.0"): DataSet(
         THREE, Features({"article": TEXT, "highlights": TEXT, "id": TEXT})
     ),
-    ("knkarthick/samsum", None): StandIn(THREE, Features({"id": TEXT, "dialogue": TEXT, "summary": TEXT})),
+    ("knkarthick/samsum", None): DataSet(THREE, Features({"id": TEXT, "dialogue": TEXT, "summary": TEXT})),
     ("wmt/wmt16", "ro-en"): _pairs(THREE, ("ro", "en")),
     ("Helsinki-NLP/opus_books", "en-fr"): _pairs(("train",), ("en", "fr"), id=TEXT),
-    ("allenai/swag", "regular"): StandIn(
+    ("allenai/swag", "regular"): DataSet(
         THREE,
         Features(
             {
@@ -159,8 +161,8 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
         ),
         ("test",),
     ),
-    ("uoft-cs/cifar10", None): StandIn(TRAIN_TEST, Features({"img": Image(), "label": CIFAR})),
-    ("AI-Lab-Makerere/beans", None): StandIn(
+    ("uoft-cs/cifar10", None): DataSet(TRAIN_TEST, Features({"img": Image(), "label": CIFAR})),
+    ("AI-Lab-Makerere/beans", None): DataSet(
         THREE,
         Features(
             {
@@ -170,10 +172,10 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
             }
         ),
     ),
-    ("ethz/food101", None): StandIn(
+    ("ethz/food101", None): DataSet(
         ("train", "validation"), Features({"image": Image(), "label": _classes(101, "dish")})
     ),
-    ("tanganke/gtsrb", None): StandIn(
+    ("tanganke/gtsrb", None): DataSet(
         (
             "train",
             "test",
@@ -182,31 +184,10 @@ STAND_INS: dict[tuple[str, str | None], StandIn] = {
         ),
         Features({"image": Image(), "label": _classes(43, "sign")}),
     ),
-    ("segments/sidewalk-semantic", None): StandIn(
+    ("segments/sidewalk-semantic", None): DataSet(
         ("train",), Features({"pixel_values": Image(), "label": Image()})
     ),
-    ("mteb/speech-commands-mini", None): StandIn(
+    ("mteb/speech-commands-mini", None): DataSet(
         THREE, Features({"audio": Audio(), "label": _classes(36, "word")})
     ),
 }
-
-CHECKPOINTS: dict[str, str] = {
-    "google-bert/bert-base-cased": "bert",
-    "google-bert/bert-base-uncased": "bert",
-    "sentence-transformers/all-MiniLM-L6-v2": "bert",
-    "distilbert/distilbert-base-uncased": "distilbert",
-    "FacebookAI/roberta-base": "roberta",
-    "microsoft/deberta-v3-base": "deberta-v2",
-    "google/electra-small-discriminator": "electra",
-    "answerdotai/ModernBERT-base": "modernbert",
-    "google-t5/t5-small": "t5",
-    "facebook/bart-base": "bart",
-    "google/vit-base-patch16-224-in21k": "vit",
-    "facebook/dinov2-small": "dinov2",
-    "facebook/dinov2-base": "dinov2",
-    "microsoft/resnet-50": "resnet",
-    "facebook/convnext-tiny-224": "convnext",
-    "nvidia/mit-b0": "segformer",
-    "facebook/wav2vec2-base": "wav2vec2",
-}
-"""Masked language models (`fill-mask`) are the family with `-mlm` after it."""
