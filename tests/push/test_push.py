@@ -152,7 +152,12 @@ def test_somebody_else_came_between(hub: LoopbackHub, client: Push, run_dir: Pat
     assert "b.txt" in hub.repo("me/desk").files
 
 
-STAGES = ("info", "preupload", "upload", "commit")
+STAGES = (
+    pytest.param("info", marks=pytest.mark.long),
+    pytest.param("preupload", marks=pytest.mark.long),
+    "upload",
+    "commit",
+)
 PASSING = {
     "429": Status(429, retry_after=1),
     "500": Status(500),
