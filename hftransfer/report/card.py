@@ -18,7 +18,7 @@ from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import in_yaml, read_recipe
 from hftransfer.registry import METRICS, Options
 from hftransfer.report.classes import class_table
-from hftransfer.report.example import asked, examples, widget
+from hftransfer.report.example import FILES, asked, examples, widget
 from hftransfer.report.front_matter import Weights, as_yaml, front_matter, library, set_aside
 from hftransfer.report.markdown import Markdown, bounds, escaped, fenced, number, visible
 from hftransfer.report.origins import chain, checkpoint_origin, data_origin, without_places
@@ -81,6 +81,7 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         library=library(result, weights),
         weights=weights,
         examples=examples(result, rows, repo=repo, weights=weights),
+        file=next((FILES[kind] for kind in _input_kinds(result) if kind in FILES), None),
         fenced=fenced,
         number=number,
         bounds=bounds,
@@ -100,6 +101,10 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         recipe_text=_recipe_text(run_dir),
         recipe_name=RUN_RECIPE,
     )
+
+
+def _input_kinds(result: Result) -> list[str]:
+    return [result.recipe.task.columns[role].kind for role in result.inputs]
 
 
 def _json(file: Path) -> dict[str, Any]:

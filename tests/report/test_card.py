@@ -19,7 +19,7 @@ from huggingface_hub import ModelCard
 from markdown_it import MarkdownIt
 from nasty import NASTY
 from sklearn.metrics import precision_recall_fscore_support
-from toy import toy_recipe, write_pairs, write_texts
+from toy import toy_recipe, write_images, write_pairs, write_texts
 
 from hftransfer.recipe import read_recipe
 from hftransfer.report import card
@@ -320,6 +320,16 @@ def test_a_card_that_cannot_be_written_is_said_and_costs_no_run(
         event for event in _events(result) if "could not be written: KeyError" in event.get("message", "")
     ]
     assert [event for event in told if "could not be written" in str(event)]
+
+
+def test_of_images_it_names_a_file_and_shows_no_rows(tiny_checkpoint: Checkpoints, tmp_path: Path) -> None:
+    recipe = toy_recipe(
+        tiny_checkpoint("resnet"), write_images(tmp_path / "d"), task="image-classification", steps=2
+    )
+    text = card(run(recipe, output=tmp_path / "r"))
+    assert [token.content.count("photo.jpg") for token in fences(text)] == [1, 1, 0]
+    assert "`photo.jpg` stands for a file of yours." in text
+    assert ModelCard(text).data.get("widget") is None
 
 
 def _events(result: Result) -> list[dict[str, Any]]:
