@@ -38,8 +38,6 @@ TOLERANCE = 1e-3
 float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3."""
 ROWS = 16
 TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
-NICE = 10
-"""Of the fresh process, as `nice -n` has it: beside work that asks for every core it gets a tenth of one."""
 HALF = max(1, CPU_THREADS // 2)
 """Threads of each of the two processes: on more than there are cores, they wait for one another."""
 LAUNCHER = (
@@ -100,8 +98,6 @@ class FreshProcess:
             stderr=subprocess.PIPE,
             text=True,
         )
-        if hasattr(os, "setpriority"):  # what it imports early must not slow the training down
-            os.setpriority(os.PRIO_PROCESS, self._process.pid, NICE)
 
     def ask(self, probe: Path) -> Callable[[], dict[str, Any]]:
         """Name it the probe's folder. Returns what waits for its answers; raises ReloadError there."""
