@@ -6,10 +6,12 @@ import re
 from pathlib import Path
 
 from hftransfer.errors import InputError, RunDirectoryError
+from hftransfer.files import sha256
 from hftransfer.hub.contents import CARD, SUFFIXES
-from hftransfer.hub.remote import explained
+from hftransfer.hub.remote import HubError, Tell, again, explained
 from hftransfer.locate import RUN_RECIPE, RUN_RESULT
 
+DIGEST = re.compile(r"[0-9a-f]{64}")
 REPO = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -18,10 +20,11 @@ def is_repo(name: str) -> bool:
     return REPO.fullmatch(name) is not None and not Path(name).exists()
 
 
-def fetch(repo: str) -> Path:
+def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
     """The folder of a published run, OWNER/NAME or OWNER/NAME@REVISION, downloaded once into Hugging Face's cache.
 
-    With HF_HUB_OFFLINE what is in the cache is taken, and nobody is asked. Raises InputError, HubError.
+    With HF_HUB_OFFLINE what is in the cache is taken, and nobody is asked. tell: is told of every wait.
+    Raises InputError, HubError.
     """
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
@@ -30,15 +33,32 @@ def fetch(repo: str) -> Path:
     patterns = [f"*{suffix}" for suffix in SUFFIXES] + [CARD, RUN_RECIPE]
     try:
         with explained(name, f"fetching {repo}"):
-            folder = Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns))
+            folder = again(
+                f"fetching {repo}",
+                lambda: Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns)),
+                tell,
+            )
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"{repo} is not a folder here, not in the cache, and the hub cannot be asked",
             hint="check the name and the network; a run is the folder that `hftransfer run` names at its end",
         ) from error
+    _check_whole(folder, repo)
     if not (folder / RUN_RESULT).is_file():
         raise RunDirectoryError(
             f"{repo} was not pushed by hftransfer: it holds no {RUN_RESULT}",
             hint="open it with transformers.pipeline, or start from it: checkpoint: " + name,
         )
     return folder
+
+
+def _check_whole(folder: Path, repo: str) -> None:
+    """Large files lie in the cache under their sha256, which nobody compares with what has arrived. Raises HubError."""
+    for path in folder.rglob("*"):
+        kept = path.resolve()
+        if DIGEST.fullmatch(kept.name) and path.is_file() and sha256(kept) != kept.name:
+            kept.unlink()
+            raise HubError(
+                f"fetching {repo}: {path.relative_to(folder)} has other bytes here than there, and was removed",
+                hint="try again: it is fetched anew",
+            )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hub import LoopbackHub
+from hub import Corrupt, LoopbackHub, Status
 from toy import write_texts
 
 from hftransfer.result import Result
@@ -193,3 +193,14 @@ def test_rights_are_looked_at_before_the_first_step(
     assert "desk.yaml:5" in done.stderr
     assert "hub.repo" in done.stderr
     assert not (tmp_path / "run").exists()
+
+
+def test_a_download_that_goes_wrong(hub: LoopbackHub, client: Push, run_dir: Path) -> None:
+    assert client("push", run_dir, "me/desk").returncode == 0
+    hub.plan(Corrupt(), stage="download", method="GET", path="/large/*")
+    damaged = client("predict", "me/desk", "a text")
+    assert damaged.returncode == 1
+    assert "model.safetensors has other bytes" in damaged.stderr
+    busy = hub.plan(Status(503), stage="download", method="GET", path="/large/*")
+    assert client("predict", "me/desk", "a text").returncode == 0
+    assert busy.met == 1
