@@ -211,7 +211,7 @@ def _quiet() -> Iterator[None]:
 
 def _is_there(file: File, there: Repository) -> bool:
     size, digest = there.files.get(file.path, (-1, ""))
-    return size == file.size and digest in (file.sha256, file.blob)
+    return size == file.size and digest == (file.sha256 if len(digest) == len(file.sha256) else file.blob)
 
 
 def _mark(pushing: Pushing, there: Repository) -> str:
