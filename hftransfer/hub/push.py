@@ -15,7 +15,6 @@ from hftransfer.errors import InputError
 from hftransfer.files import sha256
 from hftransfer.hub.contents import CARD, File, Weights, contents, is_stale
 from hftransfer.hub.remote import HubError, Repository, Tell, again, check_rights, explained, look
-from hftransfer.report import card
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 
@@ -63,6 +62,8 @@ def prepared(run: Path, repo: str, *, weights: Weights | None = None) -> Pushing
 
 def _with_card(files: Sequence[File], result: Result, repo: str) -> list[File]:
     """With a card whose examples name the repository; one that somebody has edited stays as it is."""
+    from hftransfer.report import card  # reads tables: a recipe is checked without
+
     own = RunDirectory(result.run_dir).card
     if own.is_file() and sha256(own) != result.card:
         return list(files)
