@@ -11,6 +11,8 @@ PREFIX = "package:"
 
 # Of a run directory, what those who start from one must know; all the rest is spelled in `run_directory`.
 RUN_RECIPE, RUN_MODEL, RUN_RESULT = "recipe.yaml", "model", "result.json"
+MODEL_CARD, ADAPTER = "README.md", "adapter"
+"""Of a model's folder; of a run directory and of a hub's repository: the same names in both."""
 HEAD = "head.json"
 """Of a model's folder: there is a head on the backbone that its architecture does not have, see `heads.folder`."""
 

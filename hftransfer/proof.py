@@ -31,13 +31,13 @@ from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
 from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
+from hftransfer.tokens import without_tokens
 from hftransfer.training.compute import CPU_THREADS, threads
 
 TOLERANCE = 1e-3
 """Largest difference of a logit or a score, relative to the largest logit (at least 1). Merging an adapter in
 float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3."""
 ROWS = 16
-TOKENS = ("HF_TOKEN", "HUGGING_FACE_HUB_TOKEN")
 HALF = max(1, CPU_THREADS // 2)
 """Threads of each of the two processes: on more than there are cores, they wait for one another."""
 LAUNCHER = (
@@ -83,13 +83,10 @@ class FreshProcess:
         """Start it, if it is not there yet: it imports, and waits to be asked."""
         if self._process is not None:
             return
-        environment = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
+        # All that it loads is here: it asks no hub, and needs no token.
+        environment = without_tokens({key: value for key, value in os.environ.items() if key not in LAUNCHER})
         # On the CPU, where float32 means float32: the question is whether the files are right.
         environment["CUDA_VISIBLE_DEVICES"] = ""
-        # All that it loads is here: it asks no hub, and needs no token.
-        environment |= {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_IMPLICIT_TOKEN": "1"}
-        for name in TOKENS:
-            environment.pop(name, None)
         self._process = subprocess.Popen(
             [sys.executable, "-m", "hftransfer.proof"],
             env=environment,

@@ -27,7 +27,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from hftransfer.errors import RunDirectoryError
 from hftransfer.files import beside, is_beside, plain, replacing, sha256, write_json, write_text
-from hftransfer.locate import RUN_MODEL, RUN_RECIPE, RUN_RESULT
+from hftransfer.locate import ADAPTER, MODEL_CARD, RUN_MODEL, RUN_RECIPE, RUN_RESULT
 from hftransfer.training.events import Begin, Event, Note, Stage
 
 if TYPE_CHECKING:
@@ -73,11 +73,11 @@ class RunDirectory:
 
     @property
     def card(self) -> Path:
-        return self.model / "README.md"
+        return self.model / MODEL_CARD
 
     @property
     def adapter(self) -> Path:
-        return self.path / "adapter"
+        return self.path / ADAPTER
 
     @property
     def result(self) -> Path:

@@ -18,6 +18,7 @@ from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
+from hftransfer.tokens import forget_tokens
 from hftransfer.training.events import Event, Note
 
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ def run(
         with clock("checkpoint", "loading the checkpoint, encoding the rows"):
             job = with_other_head(prepare(recipe, splits, compute))
             clock.note(job.findings)
+        if not compute.is_main_process:
+            forget_tokens()  # all is loaded, and another one pushes
         probe(job, run_dir, clock)
         job = on_features(job, clock)
         with clock("train", "training"):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 from rich.table import Table
@@ -12,8 +12,9 @@ from hftransfer.cli.arguments import AsJson
 from hftransfer.cli.console import command, err, out, print_json
 from hftransfer.errors import InputError, did_you_mean
 from hftransfer.hub.push import Pushing, prepared, push
+from hftransfer.recipe import Weights
 
-WEIGHTS = ("merged", "adapter", "both")
+WEIGHTS = get_args(Weights)
 
 
 @command
@@ -42,11 +43,8 @@ def command_line(
             f"--weights {weights} is none of {', '.join(WEIGHTS)}", hint=did_you_mean(weights, WEIGHTS)
         )
     chosen: Any = weights
-    pushing = prepared(run, repo, weights=chosen)
-    for one in pushing.left:
-        err.print(f"note  not pushed: {one}", markup=False)
     if dry_run:
-        _show(pushing, as_json)
+        _show(prepared(run, repo, weights=chosen), as_json)
         return
     pushed = push(
         run, repo, public=public, weights=chosen, tell=lambda text: err.print(text, markup=False, style="dim")
@@ -67,6 +65,8 @@ def command_line(
 
 
 def _show(pushing: Pushing, as_json: bool) -> None:
+    for one in pushing.left:
+        err.print(f"not pushed: {one}", markup=False)
     if as_json:
         files = [{"path": file.path, "bytes": file.size} for file in pushing.files]
         print_json({"repo": pushing.repo, "bytes": pushing.bytes, "files": files, "left": pushing.left})

@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from io import BytesIO
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO, Literal
+from typing import BinaryIO
 
 from hftransfer.errors import InputError, RunDirectoryError
 from hftransfer.files import sha256
+from hftransfer.locate import ADAPTER, MODEL_CARD
+from hftransfer.recipe import Weights
 from hftransfer.run_directory import RunDirectory
-
-Weights = Literal["merged", "adapter", "both"]
 
 WEIGHTS = (".safetensors", ".skops")
 SUFFIXES = (*WEIGHTS, ".json", ".txt", ".model", ".spm", ".jinja")
-"""What transformers, sentence-transformers, PEFT and skops write, none of which can run code; see `CARD`."""
-CARD = "README.md"
+"""What transformers, sentence-transformers, PEFT and skops write, none of which can run code; and the card beside."""
 STALE = (
     "*.safetensors",
     "*.safetensors.index.json",
@@ -70,22 +69,29 @@ class File:
         return (self.text or "").encode()
 
 
-def contents(run_dir: RunDirectory, weights: Weights | None = None) -> tuple[list[File], list[str]]:
-    """(the files of a finished run that are published, what in its folders is not and why).
+def chosen(run_dir: RunDirectory, weights: Weights | None) -> Weights:
+    """Which weights of a finished run are published: what was asked for; else both, where others can load its adapter.
 
-    weights: `merged` is the whole model at the root; `adapter` the PEFT adapter there instead; `both` the model at the
-    root and the adapter in `adapter/`. By default both, where there is an adapter that others can load.
-    Raises InputError, RunDirectoryError.
+    Raises InputError for an adapter that is not there, or that nobody else could load.
     """
     why_none = _no_adapter(run_dir)
     if weights in ("adapter", "both") and why_none:
         raise InputError(why_none, hint="leave --weights out: the whole model is pushed")
-    weights = weights or ("merged" if why_none else "both")
+    return weights or ("merged" if why_none else "both")
+
+
+def contents(run_dir: RunDirectory, weights: Weights) -> tuple[list[File], list[str]]:
+    """(the files of a finished run that are published, what in its folders is not and why).
+
+    weights: `merged` is the whole model at the root; `adapter` the PEFT adapter there instead; `both` the model at the
+    root and the adapter in its folder. Raises RunDirectoryError where there are none.
+    """
     folders = {
         "merged": [(run_dir.model, "")],
         "adapter": [(run_dir.adapter, "")],
-        "both": [(run_dir.model, ""), (run_dir.adapter, "adapter/")],
+        "both": [(run_dir.model, ""), (run_dir.adapter, f"{ADAPTER}/")],
     }[weights]
+    why_none = _no_adapter(run_dir)
     files: list[File] = []
     left = [f"{run_dir.adapter.name}: {why_none}"] if run_dir.adapter.is_dir() and why_none else []
     for folder, prefix in folders:
@@ -114,7 +120,7 @@ def _in(folder: Path, prefix: str) -> tuple[list[File], list[str]]:
         why_not = _why_not(path, inside)
         if why_not:
             left.append(f"{folder.name}/{inside}: {why_not}")
-        elif not (prefix and inside == CARD):  # one card, at the root; PEFT writes one of its own
+        elif not (prefix and inside == MODEL_CARD):  # one card, at the root; PEFT writes one of its own
             files.append(File(prefix + inside, path))
     return files, left
 
@@ -125,7 +131,7 @@ def _no_adapter(run_dir: RunDirectory) -> str | None:
     if not config.is_file():
         return f"the run in {run_dir.path} has no adapter"
     base = str(json.loads(config.read_text(encoding="utf-8")).get("base_model_name_or_path"))
-    if Path(base).exists():
+    if Path(base).is_absolute():  # as folders are in a finished run
         return f"the adapter's base checkpoint, {base}, is on this machine alone: nobody else could load it"
     return None
 
@@ -137,14 +143,14 @@ def _why_not(path: Path, inside: str) -> str | None:
         return "not a file"
     if any(part.startswith(".") for part in PurePosixPath(inside).parts):
         return "hidden"
-    if path.suffix not in SUFFIXES and inside != CARD:
+    if path.suffix not in SUFFIXES and inside != MODEL_CARD:
         return "not a file of a model"
     return None
 
 
 def _reads(name: str) -> bool:
     """Whether a model's file belongs to its tokenizer or processor."""
-    return name == CARD or not (
+    return name == MODEL_CARD or not (
         name.startswith(("model", "config.json", "generation_config")) or name in LOADED
     )
 

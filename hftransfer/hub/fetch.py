@@ -7,9 +7,9 @@ from pathlib import Path
 
 from hftransfer.errors import InputError, RunDirectoryError
 from hftransfer.files import sha256
-from hftransfer.hub.contents import CARD, SUFFIXES
+from hftransfer.hub.contents import SUFFIXES
 from hftransfer.hub.remote import HubError, Tell, again, explained
-from hftransfer.locate import RUN_RECIPE, RUN_RESULT
+from hftransfer.locate import MODEL_CARD, RUN_RECIPE, RUN_RESULT
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
 REPO = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
@@ -30,9 +30,9 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     name, _, revision = repo.partition("@")
-    patterns = [f"*{suffix}" for suffix in SUFFIXES] + [CARD, RUN_RECIPE]
+    patterns = [f"*{suffix}" for suffix in SUFFIXES] + [MODEL_CARD, RUN_RECIPE]
     try:
-        with explained(name, f"fetching {repo}"):
+        with explained(name, f"{repo} is no folder here; fetching it from the hub"):
             folder = again(
                 f"fetching {repo}",
                 lambda: Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns)),

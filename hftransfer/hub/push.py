@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import InputError
 from hftransfer.files import sha256
-from hftransfer.hub.contents import CARD, File, Weights, contents, is_stale
+from hftransfer.hub.contents import File, chosen, contents, is_stale
 from hftransfer.hub.remote import HubError, Repository, Tell, again, check_rights, explained, look
+from hftransfer.locate import MODEL_CARD
+from hftransfer.recipe import Weights
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 
@@ -53,32 +55,28 @@ class Pushed:
     unchanged: bool = False
 
 
-def prepared(run: Path, repo: str, *, weights: Weights | None = None) -> Pushing:
+def prepared(run: str | Path, repo: str, *, weights: Weights | None = None) -> Pushing:
     """The files that `push` would send; asks nobody. Raises InputError, RunDirectoryError."""
-    result = Result.read(run)
-    files, left = contents(RunDirectory(result.run_dir), weights)
-    return Pushing(repo, tuple(_with_card(files, result, repo)), tuple(left))
+    result = Result.read(Path(run))
+    run_dir = RunDirectory(result.run_dir)
+    weights = chosen(run_dir, weights)
+    files, left = contents(run_dir, weights)
+    return Pushing(repo, tuple(_with_card(files, result, repo, weights)), tuple(left))
 
 
-def _with_card(files: Sequence[File], result: Result, repo: str) -> list[File]:
+def _with_card(files: Sequence[File], result: Result, repo: str, weights: Weights) -> list[File]:
     """With a card whose examples name the repository; one that somebody has edited stays as it is."""
     from hftransfer.report import card  # reads tables: a recipe is checked without
 
     own = RunDirectory(result.run_dir).card
     if own.is_file() and sha256(own) != result.card:
         return list(files)
-    paths = {file.path for file in files}
-    weights: Weights = (
-        "adapter" if "model.safetensors" not in paths and "adapter_config.json" in paths else "merged"
-    )
-    if any(path.startswith("adapter/") for path in paths):
-        weights = "both"
     text = card(result, repo=repo, weights=weights)
-    return [*(file for file in files if file.path != CARD), File(CARD, text=text)]
+    return [*(file for file in files if file.path != MODEL_CARD), File(MODEL_CARD, text=text)]
 
 
 def push(
-    run: Path,
+    run: str | Path,
     repo: str,
     *,
     public: bool = False,
@@ -89,12 +87,14 @@ def push(
 
     Name, rights and card are checked first. What the hub has already is not sent again; weights of an older model go in
     the same commit. The commit is made on the repository as it was looked at: where somebody else's came between, it is
-    refused. What came out is kept in the run directory. tell: is told of every wait.
-    Raises InputError for what the user can mend, HubError; the run is as it was either way.
+    refused. What came out is kept in the run directory. tell: is told of every wait,
+    and of what is not pushed. Raises InputError for what the user can mend, HubError; the run is as it was either way.
     """
     from huggingface_hub import HfApi
 
     pushing = prepared(run, repo, weights=weights)
+    for one in pushing.left:
+        tell(f"not pushed: {one}")
     api: HfApi = HfApi()
     try:
         there = check_rights(repo, public=public, tell=tell)
@@ -108,11 +108,11 @@ def push(
             error.hint or f"the run is as it was; try again: {again_command(run, repo, public, weights)}"
         )
         raise
-    RunDirectory(run).save_pushed(vars(pushed))
+    RunDirectory(Path(run)).save_pushed(vars(pushed))
     return pushed
 
 
-def again_command(run: Path, repo: str, public: bool, weights: Weights | None) -> str:
+def again_command(run: str | Path, repo: str, public: bool, weights: Weights | None) -> str:
     """What a user types to push once more."""
     options = " --public" * public + (f" --weights {weights}" if weights else "")
     return f"hftransfer push {run} {repo}{options}"
@@ -123,19 +123,22 @@ def _check_card(pushing: Pushing, tell: Tell) -> None:
     from huggingface_hub import ModelCard
     from yaml import YAMLError
 
-    file = next((file for file in pushing.files if file.path == CARD), None)
+    file = next((file for file in pushing.files if file.path == MODEL_CARD), None)
     if file is None:
         return
     with file.open() as stream:
         text = stream.read()
     try:
-        with _quiet():
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always")
             again("having the card checked", lambda: ModelCard(text.decode()).validate(), tell)
     except (ValueError, YAMLError) as error:
         raise InputError(
             f"the hub does not take the card: {str(error).strip().splitlines()[0]}",
-            hint=f"mend {file.local or CARD}",
+            hint=f"mend {file.local or MODEL_CARD}",
         ) from error
+    for warning in said:
+        tell(f"of the card the hub says: {' '.join(str(warning.message).split())}")
 
 
 def _created(api: HfApi, repo: str, public: bool, tell: Tell) -> Repository:
@@ -193,21 +196,18 @@ def _commit(api: HfApi, pushing: Pushing, there: Repository, tell: Tell) -> Push
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Without huggingface_hub's progress bars, and what it says of them and of its storages."""
+    """Without what huggingface_hub says of its storages, and, once more, of the card."""
     import huggingface_hub.utils as theirs
 
-    told: Any = theirs
-    shown, level = not told.are_progress_bars_disabled(), told.logging.get_verbosity()
-    told.disable_progress_bars()
-    told.logging.set_verbosity_error()
+    log: Any = theirs.logging
+    level = log.get_verbosity()
+    log.set_verbosity_error()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        told.logging.set_verbosity(level)
-        if shown:
-            told.enable_progress_bars()
+        log.set_verbosity(level)
 
 
 def _is_there(file: File, there: Repository) -> bool:

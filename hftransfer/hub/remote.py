@@ -42,7 +42,7 @@ def again(what: str, ask: Callable[[], T], tell: Tell, *, done: Callable[[], T |
 
     done: looked at before asking again: the answer, where the hub did it and its answer was lost. Raises HubError.
     """
-    from huggingface_hub.errors import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError, OfflineModeIsEnabled
 
     passing: tuple[type[Exception], ...] = (*_passing(), RuntimeError)
     for attempt in range(1, ATTEMPTS + 1):
@@ -50,6 +50,8 @@ def again(what: str, ask: Callable[[], T], tell: Tell, *, done: Callable[[], T |
             return ask()
         except passing as raised:
             error = _first_cause(raised)
+            if isinstance(error, RuntimeError | OfflineModeIsEnabled):
+                raise  # nothing that waiting mends
             status = error.response.status_code if isinstance(error, HfHubHTTPError) else None
             # Of an upload that broke, the library sends again what is left of the stream: nothing, which is refused.
             half_sent = status == 400 and raised is not error
@@ -168,7 +170,7 @@ def check_rights(repo: str, *, public: bool, tell: Tell = lambda text: None) -> 
     """
     from huggingface_hub import HfApi
     from huggingface_hub.errors import HFValidationError, RepositoryNotFoundError
-    from huggingface_hub.utils._validators import validate_repo_id
+    from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
     doing = f"pushing to {repo}"
     try:

@@ -5,18 +5,16 @@ from hftransfer.recipe.file import shipped_recipes
 from hftransfer.recipe.json_schema import recipe_schema
 from hftransfer.recipe.load import Document, dump_recipe, in_yaml, key_like, load_recipe, located, read_recipe
 from hftransfer.recipe.memory import MEMORY
+from hftransfer.recipe.optimizers import SGD, Adam, AdamW, RMSprop
 from hftransfer.recipe.schema import (
-    SGD,
     SPLITS,
-    Adam,
-    AdamW,
     CheckpointSection,
     DataSection,
     HoldOut,
     Recipe,
-    RMSprop,
     Split,
     TrainingSection,
+    Weights,
 )
 
 __all__ = [
@@ -33,6 +31,7 @@ __all__ = [
     "Recipe",
     "Split",
     "TrainingSection",
+    "Weights",
     "copy_recipe",
     "dump_recipe",
     "in_yaml",

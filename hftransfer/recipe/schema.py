@@ -17,6 +17,7 @@ from pydantic import BeforeValidator, Field, ValidationError, field_validator, m
 from hftransfer.errors import Problem, RecipeError
 from hftransfer.recipe import checks
 from hftransfer.recipe.expect import shown
+from hftransfer.recipe.optimizers import AdamW, Optimizer
 from hftransfer.recipe.parts import StrategyPart, TaskPart
 from hftransfer.recipe.problems import problems_in
 from hftransfer.registry import Options
@@ -134,62 +135,6 @@ def _plain_source(value: Any, *, nested: bool = False) -> Any:
     return value
 
 
-Share = Annotated[float, Field(ge=0, lt=1)]
-
-
-class AdamW(Options):
-    """Adam with decoupled weight decay (Loshchilov & Hutter 2019); fused kernel."""
-
-    name: Literal["adamw"] = "adamw"
-    weight_decay: float = Field(
-        0.01, ge=0, description="not applied to biases and norms (tensors of one dimension)"
-    )
-    betas: tuple[Share, Share] = Field(
-        (0.9, 0.999), description="decay rates of the averages of gradient and square"
-    )
-    epsilon: float = Field(1e-8, gt=0)
-
-
-class Adam(Options):
-    """Adam (Kingma & Ba 2015), weight decay as an L2 term of the gradient; fused kernel."""
-
-    name: Literal["adam"] = "adam"
-    weight_decay: float = Field(0.0, ge=0)
-    betas: tuple[Share, Share] = Field(
-        (0.9, 0.999), description="decay rates of the averages of gradient and square"
-    )
-    epsilon: float = Field(1e-8, gt=0)
-
-
-class SGD(Options):
-    """Stochastic gradient descent with momentum; fused kernel."""
-
-    name: Literal["sgd"] = "sgd"
-    weight_decay: float = Field(0.0, ge=0)
-    momentum: float = Field(0.9, ge=0, lt=1)
-    nesterov: bool = False
-
-
-class RMSprop(Options):
-    """RMSprop as in torch."""
-
-    name: Literal["rmsprop"] = "rmsprop"
-    weight_decay: float = Field(0.0, ge=0)
-    momentum: float = Field(0.0, ge=0, lt=1)
-    alpha: float = Field(0.99, gt=0, lt=1)
-    epsilon: float = Field(1e-8, gt=0)
-
-
-def _named(value: Any) -> Any:
-    """`sgd` as `{name: sgd}`; options without a name are those of the default, AdamW."""
-    if isinstance(value, str):
-        return {"name": value}
-    return {"name": "adamw", **value} if isinstance(value, Mapping) else value
-
-
-Optimizer = Annotated[AdamW | Adam | SGD | RMSprop, Field(discriminator="name"), BeforeValidator(_named)]
-
-
 class TrainingSection(Options):
     """How the weights move, how long, and which of them are kept."""
 
@@ -243,6 +188,9 @@ class TrainingSection(Options):
     seed: int = Field(0, ge=0, lt=2**32)
 
 
+Weights = Literal["merged", "adapter", "both"]
+
+
 class HubSection(Options):
     """Where a finished run is published."""
 
@@ -251,7 +199,7 @@ class HubSection(Options):
         description="OWNER/NAME on the Hub; by default nothing is published: `hftransfer push` does it later",
     )
     public: bool = Field(False, description="let everyone see it; a new repository is private otherwise")
-    weights: Literal["merged", "adapter", "both"] | None = Field(
+    weights: Weights | None = Field(
         None,
         description="the whole model, the adapter alone, or both; by default both where there is an adapter",
     )

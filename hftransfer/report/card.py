@@ -15,11 +15,11 @@ from typing import Any
 import jinja2
 
 from hftransfer.locate import RUN_RECIPE
-from hftransfer.recipe import in_yaml, read_recipe
+from hftransfer.recipe import Weights, in_yaml, read_recipe
 from hftransfer.registry import METRICS, Options
 from hftransfer.report.classes import class_table
 from hftransfer.report.example import FILES, asked, examples, widget
-from hftransfer.report.front_matter import Weights, as_yaml, front_matter, library, set_aside
+from hftransfer.report.front_matter import as_yaml, front_matter, library, set_aside
 from hftransfer.report.markdown import Markdown, bounds, escaped, fenced, number, visible
 from hftransfer.report.origins import chain, checkpoint_origin, data_origin, without_places
 from hftransfer.result import Result

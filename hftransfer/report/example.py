@@ -12,8 +12,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from hftransfer.locate import ADAPTER
 from hftransfer.predictions import HEAVY
-from hftransfer.report.front_matter import SENTENCES, Weights, library
+from hftransfer.recipe import Weights
+from hftransfer.report.front_matter import SENTENCES, library
 from hftransfer.report.origins import hub_id
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -24,7 +26,6 @@ SHOWN = 3
 LOOKED_AT = 1000
 """Rows among which those are looked for."""
 FILES = {"image": "photo.jpg", "audio": "sound.wav"}
-PEFT_FOLDER = "adapter"
 
 
 @dataclass(frozen=True)
@@ -155,7 +156,7 @@ def _peft(result: Result, base: str, repo: str | None, weights: Weights) -> str:
     options = [f", num_labels={len(result.labels)}"] * labelled
     options += [f", revision={revision!r}"] * (revision is not None)
     adapter = repr(repo or shown_path(RunDirectory(result.run_dir).adapter))
-    folder = f", subfolder={PEFT_FOLDER!r}" if repo and weights == "both" else ""
+    folder = f", subfolder={ADAPTER!r}" if repo and weights == "both" else ""
     return "\n".join(
         [
             "from peft import PeftModel",

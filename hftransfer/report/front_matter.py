@@ -5,18 +5,18 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from hftransfer.locate import HEAD
+from hftransfer.recipe import Weights
 from hftransfer.registry import METRICS
 from hftransfer.report.markdown import BIDIRECTIONAL, visible
 from hftransfer.report.origins import base_model, data_origin, said_by_checkpoint, said_by_dataset
 from hftransfer.result import Result
 
-Weights = Literal["merged", "adapter", "both"]
 SENTENCES, MODULES = "sentence_transformers", "modules.json"
 ORDER = (
     "license",

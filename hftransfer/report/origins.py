@@ -13,13 +13,12 @@ from huggingface_hub.utils import validate_repo_id  # type: ignore[attr-defined]
 
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import InputError
-from hftransfer.locate import PREFIX
+from hftransfer.locate import MODEL_CARD, PREFIX
 from hftransfer.recipe import MEMORY, read_recipe
 from hftransfer.report.markdown import Markdown, escaped
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 
-CARD = "README.md"
 HUB = "https://huggingface.co/"
 
 
@@ -115,8 +114,8 @@ def said_by_checkpoint(result: Result) -> dict[str, Any]:
     except InputError:
         return {}
     if Path(location).is_dir():
-        return _front_matter(Path(location) / CARD)
-    return _front_matter(try_to_load_from_cache(location, CARD, revision=section.revision))
+        return _front_matter(Path(location) / MODEL_CARD)
+    return _front_matter(try_to_load_from_cache(location, MODEL_CARD, revision=section.revision))
 
 
 def said_by_dataset(result: Result) -> dict[str, Any]:
@@ -124,7 +123,7 @@ def said_by_dataset(result: Result) -> dict[str, Any]:
     hub = data_origin(result).hub
     if hub is None:
         return {}
-    where = try_to_load_from_cache(hub, CARD, repo_type="dataset", revision=result.recipe.data.revision)
+    where = try_to_load_from_cache(hub, MODEL_CARD, repo_type="dataset", revision=result.recipe.data.revision)
     return _front_matter(where)
 
 

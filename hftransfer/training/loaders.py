@@ -10,6 +10,7 @@ from torch.utils.data import DataLoader
 
 from hftransfer.errors import HFTransferError
 from hftransfer.tasks.base import Batch, Examples
+from hftransfer.tokens import forget_tokens
 from hftransfer.training.batching import Rows, epoch_batches, evaluation_batches, micro_batches
 
 Collate = Callable[[Sequence[Mapping[str, Any]]], Batch]
@@ -93,8 +94,13 @@ def load(examples: Examples, collate: Collate, batches: Sequence[Rows], workers:
         batch_sampler=[batch.tolist() for batch in batches],
         collate_fn=collate,
         num_workers=workers,
+        worker_init_fn=_without_tokens,
     )
     return _unwrapped(iter(loader))
+
+
+def _without_tokens(worker: int) -> None:
+    forget_tokens()
 
 
 def _unwrapped(batches: Iterator[Batch]) -> Iterator[Batch]:

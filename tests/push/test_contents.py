@@ -13,8 +13,9 @@ from cli_runner import hftransfer
 from toy import toy_recipe, write_texts
 
 from hftransfer.errors import InputError
-from hftransfer.hub import File, contents
+from hftransfer.hub import File, chosen, contents
 from hftransfer.hub.contents import is_stale
+from hftransfer.recipe import Weights
 from hftransfer.run_directory import RunDirectory
 from hftransfer.runner import run as train
 
@@ -29,8 +30,13 @@ def run(tiny_checkpoint: Tiny, tmp_path_factory: pytest.TempPathFactory) -> Path
     return folder / "run"
 
 
-def paths(run: Path, *arguments: str) -> set[str]:
-    return {file.path for file in contents(RunDirectory(run), *arguments)[0]}  # type: ignore[arg-type]
+def published(run: Path, weights: Weights | None = None) -> tuple[list[File], list[str]]:
+    run_dir = RunDirectory(run)
+    return contents(run_dir, chosen(run_dir, weights))
+
+
+def paths(run: Path, weights: Weights | None = None) -> set[str]:
+    return {file.path for file in published(run, weights)[0]}
 
 
 def test_a_model_and_what_it_was_made_by(run: Path) -> None:
@@ -60,7 +66,7 @@ def test_what_lies_beside_a_model_stays(run: Path, tmp_path: Path) -> None:
     for path in planted:
         path.symlink_to(secret) if path.name == "link.json" else path.write_text("{}")
     try:
-        files, left = contents(RunDirectory(run))
+        files, left = published(run)
     finally:
         for path in planted:
             path.unlink()
@@ -75,11 +81,11 @@ def test_what_lies_beside_a_model_stays(run: Path, tmp_path: Path) -> None:
 
 def test_an_adapter_goes_along_where_others_have_its_base(run: Path) -> None:
     """Here its base is a folder: nobody else could load it."""
-    files, left = contents(RunDirectory(run))
+    files, left = published(run)
     assert "adapter/adapter_config.json" not in {file.path for file in files}
     assert "on this machine alone" in " ".join(left)
     with pytest.raises(InputError, match="on this machine alone"):
-        contents(RunDirectory(run), "adapter")
+        published(run, "adapter")
     config = run / "adapter" / "adapter_config.json"
     before = config.read_text()
     config.write_text(json.dumps({**json.loads(before), "base_model_name_or_path": "me/base"}))
@@ -132,6 +138,8 @@ def test_a_dry_run_asks_nobody(run: Path) -> None:
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
     assert {one["path"] for one in told["files"]} == paths(run)
+    assert "not pushed: adapter: " in done.stderr
+    assert "on this machine alone" in done.stderr
     assert told["bytes"] == sum(one["bytes"] for one in told["files"]) > 1000
 
 

@@ -258,7 +258,7 @@ def test_names_of_the_hub_are_links_and_metadata(
     result = replace(
         load_run(folder),
         checkpoint=hub,
-        findings=("no test split: 24 of 64 training rows set aside, seed 0", "in /root/x"),
+        findings=("no test split: 24 of 64 training rows set aside, seed 0", "in /elsewhere/x"),
     )
     data = ModelCard(card(result)).data
     assert (data.base_model, data.base_model_relation) == ("google-bert/bert-tiny", "finetune")
