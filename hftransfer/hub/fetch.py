@@ -26,16 +26,14 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
     With HF_HUB_OFFLINE what is in the cache is taken, and nobody is asked. tell: is told of every wait.
     Raises InputError, HubError.
     """
-    from huggingface_hub import snapshot_download
     from huggingface_hub.errors import LocalEntryNotFoundError
 
     name, _, revision = repo.partition("@")
-    patterns = [f"*{suffix}" for suffix in SUFFIXES] + [MODEL_CARD, RUN_RECIPE]
     try:
         with explained(name, f"{repo} is no folder here; fetching it from the hub"):
             folder = again(
                 f"fetching {repo}",
-                lambda: Path(snapshot_download(name, revision=revision or None, allow_patterns=patterns)),
+                lambda: _downloaded(name, revision or None),
                 tell,
             )
     except LocalEntryNotFoundError as error:
@@ -50,6 +48,24 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
             hint="open it with transformers.pipeline, or start from it: checkpoint: " + name,
         )
     return folder
+
+
+def _downloaded(name: str, revision: str | None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    patterns = [f"*{suffix}" for suffix in SUFFIXES] + [MODEL_CARD, RUN_RECIPE]
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=patterns))
+    except LocalEntryNotFoundError as error:
+        if isinstance(error.__cause__, HfHubHTTPError):
+            raise error.__cause__ from None  # the hub could be asked: it was busy, or refused
+        raise
+    except OSError as error:
+        if type(error) is OSError:  # of the cache: a file that is not as long as was said
+            told = str(error).splitlines()[0]
+            raise HubError(f"fetching {name}: {told}", hint="try again: it is fetched anew") from error
+        raise
 
 
 def _check_whole(folder: Path, repo: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -19,6 +20,7 @@ T = TypeVar("T")
 ATTEMPTS = 5
 LONGEST = 60.0
 """Seconds that are waited at most between two attempts, whatever the hub asks for."""
+UNREADABLE = (json.JSONDecodeError, UnicodeDecodeError)
 BUSY = (408, 425, 429, 500, 502, 503, 504)
 
 
@@ -84,11 +86,11 @@ def _unless_it_fails(done: Callable[[], T | None]) -> T | None:
 
 
 def _passing() -> tuple[type[Exception], ...]:
-    """What a network does; the HTTP library's own errors share no base with Python's."""
+    """What a network does, damaged answers among it; the HTTP library's own errors share no base with Python's."""
     from huggingface_hub.errors import HfHubHTTPError
 
     http_error = next(base for base in HfHubHTTPError.__mro__ if base.__name__ == "HTTPError")
-    return (http_error, ConnectionError, TimeoutError)
+    return (http_error, ConnectionError, TimeoutError, *UNREADABLE)
 
 
 def _wait(error: Exception, attempt: int) -> float:
@@ -101,6 +103,8 @@ def _words(error: Exception) -> str:
     response = getattr(error, "response", None)
     if response is not None:
         return f"the hub answered {response.status_code}"
+    if isinstance(error, UNREADABLE):
+        return "the hub's answer cannot be read"
     return f"no answer ({type(error).__name__})"
 
 

@@ -8,29 +8,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-from hub import Corrupt, LoopbackHub, LostAnswer, Reset, ResetMidway, Slow, Status
-
-from hftransfer.files import sha256
+from hub import LoopbackHub, Slow
+from same import ours, same_bytes
 
 Push = Callable[..., Any]
-
-
-def ours(hub: LoopbackHub, repo: str = "me/desk") -> list[Any]:
-    """The commits but the hub's own first."""
-    return hub.repo(repo).commits[:-1]
-
-
-def same_bytes(hub: LoopbackHub, run: Path, repo: str = "me/desk") -> bool:
-    model = {
-        path.relative_to(run / "model").as_posix(): path
-        for path in (run / "model").rglob("*")
-        if path.is_file()
-    }
-    there = set(hub.repo(repo).files)
-    return set(model) <= there and all(
-        hub.content(repo, name) == path.read_bytes() for name, path in model.items() if name != "README.md"
-    )
 
 
 def test_a_push(hub: LoopbackHub, client: Push, run_dir: Path) -> None:
@@ -150,76 +131,3 @@ def test_somebody_else_came_between(hub: LoopbackHub, client: Push, run_dir: Pat
     assert not (run_dir / "pushed.json").exists()
     assert client("push", run_dir, "me/desk").returncode == 0  # on top of theirs
     assert "b.txt" in hub.repo("me/desk").files
-
-
-STAGES = (
-    pytest.param("info", marks=pytest.mark.long),
-    pytest.param("preupload", marks=pytest.mark.long),
-    "upload",
-    "commit",
-)
-PASSING = {
-    "429": Status(429, retry_after=1),
-    "500": Status(500),
-    "503": Status(503),
-    "reset": Reset(),
-    "lost": LostAnswer(),
-    "slow": Slow(pause=0.3, pieces=3),
-    "midway": ResetMidway(),
-}
-LASTING = {"401": Status(401), "403": Status(403), "404": Status(404)}
-LONGEST = 60.0
-
-
-@pytest.mark.parametrize(
-    "xet", [True, pytest.param(False, marks=pytest.mark.long)], ids=["hf_xet", "no_hf_xet"]
-)
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("fault", PASSING, ids=str)
-def test_what_passes_is_waited_for(
-    fault: str, stage: str, xet: bool, hub: LoopbackHub, client: Push, run_dir: Path
-) -> None:
-    planned = hub.plan(PASSING[fault], stage=stage, times=1)
-    start = time.monotonic()
-    done = client("push", run_dir, "me/desk", "--json", xet=xet)
-    assert done.returncode == 0, done.stderr
-    assert planned.met == 1
-    assert time.monotonic() - start < LONGEST
-    assert len(ours(hub)) == 1
-    assert json.loads(done.stdout)["commit"] == hub.repo("me/desk").head.oid
-    assert same_bytes(hub, run_dir)
-
-
-@pytest.mark.parametrize(
-    "xet", [True, pytest.param(False, marks=pytest.mark.long)], ids=["hf_xet", "no_hf_xet"]
-)
-@pytest.mark.parametrize("stage", STAGES)
-@pytest.mark.parametrize("fault", LASTING, ids=str)
-def test_what_lasts_is_told(
-    fault: str, stage: str, xet: bool, hub: LoopbackHub, client: Push, run_dir: Path
-) -> None:
-    planned = hub.plan(LASTING[fault], stage=stage, times=None)
-    before = sorted((path, sha256(path)) for path in run_dir.rglob("*") if path.is_file())
-    start = time.monotonic()
-    done = client("push", run_dir, "me/desk", xet=xet)
-    assert planned.met > 0
-    assert done.returncode in (1, 2), done.stderr
-    assert "hftransfer push" in done.stderr or "hf auth login" in done.stderr or "https://" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert time.monotonic() - start < LONGEST
-    assert sorted((path, sha256(path)) for path in run_dir.rglob("*") if path.is_file()) == before
-    repositories = [repo for repo in hub.state.repositories.values() if repo.id == "me/desk"]
-    assert all("model.safetensors" not in repo.files for repo in repositories)
-    hub.state.faults.clear()
-    assert client("push", run_dir, "me/desk").returncode == 0
-    assert len(ours(hub)) == 1
-
-
-def test_bytes_that_changed_on_the_way_are_not_committed(
-    hub: LoopbackHub, client: Push, run_dir: Path
-) -> None:
-    hub.plan(Corrupt(), stage="upload", method="PUT", times=1)
-    done = client("push", run_dir, "me/desk")
-    assert done.returncode == 0, done.stderr
-    assert same_bytes(hub, run_dir)
-    assert len(ours(hub)) == 1
