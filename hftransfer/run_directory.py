@@ -6,6 +6,7 @@
     model/                                       the artefact, a plain transformers model; README.md is its card
     grid.json                                    of many heads that were trained at once, what each was worth
     probe/                                       what a training of the head alone, before the training, left
+    trackers/                                    what local trackers wrote (`tensorboard --logdir RUN/trackers`)
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
     result.json                                  last: it exists only if the run finished
@@ -89,6 +90,14 @@ class RunDirectory:
         directory = RunDirectory(self.path / "probe", writes=self.writes)
         directory._claimed = True
         return directory
+
+    @property
+    def trackers(self) -> Path:
+        return self.path / "trackers"
+
+    @property
+    def tracker_ids(self) -> Path:
+        return self.trackers / "ids.json"
 
     def predictions(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.parquet"

@@ -19,6 +19,7 @@ from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
 from hftransfer.tokens import forget_tokens
+from hftransfer.trackers import check_installed, tracking
 from hftransfer.training.events import Event, Note
 
 if TYPE_CHECKING:
@@ -45,6 +46,7 @@ def resolve(recipe: Recipe) -> Plan:
     """
     for name in recipe.metrics:
         METRICS.get(name).check_installed()
+    check_installed(recipe.training.trackers)
     with asked_by("task"):
         recipe.task.check_installed()
     with asked_by("data.source"):
@@ -163,7 +165,7 @@ def run(
     with clock("data", "loading the data"):
         splits = load_data(plan)
         clock.note(splits.findings)
-    with FreshProcess() as fresh:
+    with FreshProcess() as fresh, tracking(recipe, run_dir, clock) as trackers:
         if compute.is_main_process and isinstance(recipe.strategy, Frozen):
             fresh.start()  # a head trains in seconds: by then it will have imported what it needs
         with clock("checkpoint", "loading the checkpoint, encoding the rows"):
@@ -179,6 +181,7 @@ def run(
             fresh.start()
         with clock("score", "scoring the best weights"):
             scores = stages.score(job, trained)
+        trackers.final(scores.metrics)
         with clock("save", "saving, and loading what was saved in a fresh process"):
             proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)

@@ -13,9 +13,11 @@ from hftransfer.recipe.schema import (
     HoldOut,
     Recipe,
     Split,
+    Tracker,
     TrainingSection,
     Weights,
 )
+from hftransfer.recipe.settings import flat, settings
 
 __all__ = [
     "MEMORY",
@@ -30,15 +32,18 @@ __all__ = [
     "RMSprop",
     "Recipe",
     "Split",
+    "Tracker",
     "TrainingSection",
     "Weights",
     "copy_recipe",
     "dump_recipe",
+    "flat",
     "in_yaml",
     "key_like",
     "load_recipe",
     "located",
     "read_recipe",
     "recipe_schema",
+    "settings",
     "shipped_recipes",
 ]

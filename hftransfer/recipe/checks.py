@@ -184,6 +184,9 @@ def _training(training: TrainingSection, written: Written) -> Iterator[Problem]:
         yield Problem(
             "training.optimizer.nesterov", "nesterov needs a momentum above 0", "write momentum: 0.9"
         )
+    twice = [name for name, count in Counter(training.trackers).items() if count > 1]
+    if twice:
+        yield Problem("training.trackers", f"`{twice[0]}` is named twice", "keep one of them")
     least = getattr(written.strategy, "least_epochs", 1)
     if training.epochs < least:
         message = f"found {training.epochs}, and strategy {written.strategy.name} needs {least} at least"

@@ -135,6 +135,9 @@ def _plain_source(value: Any, *, nested: bool = False) -> Any:
     return value
 
 
+Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
+
+
 class TrainingSection(Options):
     """How the weights move, how long, and which of them are kept."""
 
@@ -186,6 +189,11 @@ class TrainingSection(Options):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the GPU has it")
     workers: int = Field(0, ge=0, description="processes that prepare batches beside the training process")
     seed: int = Field(0, ge=0, lt=2**32)
+    trackers: tuple[Tracker, ...] = Field(
+        (),
+        description="who is told of steps and scores beside the run's own metrics.jsonl; where and as whom is each "
+        "one's own affair (WANDB_MODE, MLFLOW_TRACKING_URI, ...)",
+    )
 
 
 Weights = Literal["merged", "adapter", "both"]
