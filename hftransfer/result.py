@@ -55,6 +55,8 @@ class Result:
     intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
     `metrics.intervals`); empty for runs from before it was computed.
     card: the sha256 of the model's card as it was written: one that somebody has edited is another.
+    evidence: what the run was compared with, and what that shows; empty where nothing was asked for. See
+    `evidence.verdict`; the arms' metrics are among the baselines, too.
     """
 
     run_dir: Path
@@ -77,6 +79,7 @@ class Result:
     findings: tuple[str, ...]
     intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     card: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""
@@ -232,7 +235,7 @@ class Result:
             open_source(recipe.data),
             recipe.data,
             columns=recipe.task.columns,
-            seed=recipe.training.seed,
+            seed=recipe.data_seed,
             check_rows=recipe.task.check_rows,
         )
         there = list(splits.by_name)

@@ -7,10 +7,14 @@ from hftransfer.recipe.load import Document, dump_recipe, in_yaml, key_like, loa
 from hftransfer.recipe.memory import MEMORY
 from hftransfer.recipe.optimizers import SGD, Adam, AdamW, RMSprop
 from hftransfer.recipe.schema import (
+    ARMS,
     SPLITS,
+    Arm,
     CheckpointSection,
     DataSection,
+    EvidenceSection,
     HoldOut,
+    HubSection,
     Recipe,
     Split,
     Tracker,
@@ -20,15 +24,19 @@ from hftransfer.recipe.schema import (
 from hftransfer.recipe.settings import flat, settings
 
 __all__ = [
+    "ARMS",
     "MEMORY",
     "SGD",
     "SPLITS",
     "Adam",
     "AdamW",
+    "Arm",
     "CheckpointSection",
     "DataSection",
     "Document",
+    "EvidenceSection",
     "HoldOut",
+    "HubSection",
     "RMSprop",
     "Recipe",
     "Split",

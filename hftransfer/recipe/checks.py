@@ -24,13 +24,14 @@ from hftransfer.recipe.yaml import Key
 from hftransfer.registry import METRICS
 
 if TYPE_CHECKING:
-    from hftransfer.recipe.schema import DataSection, TrainingSection
+    from hftransfer.recipe.schema import CheckpointSection, DataSection, TrainingSection
 
 
 @dataclass(frozen=True)
 class Written:
     """The pieces of a recipe that can be read; None for those that cannot."""
 
+    checkpoint: CheckpointSection | None
     task: Any
     strategy: Any
     training: TrainingSection | None
@@ -50,6 +51,7 @@ def contradictions(
     """Every contradiction in `sections`, as written, beyond the problems that are `known` already."""
     wrong = {problem.key for problem in known}
     written = Written(
+        checkpoint=_readable(recipe, "checkpoint", sections, wrong),
         task=_part(recipe, "task", sections, wrong),
         strategy=_part(recipe, "strategy", sections, wrong),
         training=_readable(recipe, "training", sections, wrong),
@@ -60,6 +62,7 @@ def contradictions(
     )
     found = [
         *_booleans(Expected(recipe), sections, ()),
+        *_random_weights(written),
         *_metrics(written),
         *(_training(written.training, written) if written.training else ()),
         *(_data(written.data, written) if written.data else ()),
@@ -145,6 +148,13 @@ def _chosen_part(expected: Expected, value: Any) -> Expected:
         if isinstance(note, PartOf) and (part := part_class(note.registry, value)) is not None:
             return Expected(part)
     return expected
+
+
+def _random_weights(written: Written) -> Iterator[Problem]:
+    strategy = written.strategy
+    if written.checkpoint and written.checkpoint.random_weights and strategy and strategy.name != "full":
+        message = f"found true, and strategy {strategy.name} is about weights that have learned something"
+        yield Problem("checkpoint.random_weights", message, "write strategy: full, or leave it out")
 
 
 def _metrics(written: Written) -> Iterator[Problem]:
