@@ -50,8 +50,8 @@ def runs(tiny_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPath
         return recipe.model_copy(update={"data": recipe.data.model_copy(update=data)})
 
     recipes = {
-        FULL: toy_recipe(bert, texts, learning_rate=1e-3, epochs=8),
-        FROZEN: toy_recipe(bert, texts, strategy="frozen", epochs=1),
+        FULL: toy_recipe(bert, texts, learning_rate=3e-3, epochs=8),
+        FROZEN: toy_recipe(bert, texts, strategy="frozen", epochs=1, learning_rate=1e-6),
         FEW: with_data(toy_recipe(bert, texts, epochs=1), limits={"train": 32}),
         OTHER: toy_recipe(bert, write_texts(root / "others", other=12), strategy="frozen", epochs=1),
         NUMBERS: toy_recipe(bert, table, task=regression, strategy="frozen", epochs=3),
@@ -106,7 +106,7 @@ def test_only_settings_that_differ_are_told(runs: Path) -> None:
     (group,) = compare([runs / FROZEN, runs / FULL]).groups
     assert set(group.settings) == {"strategy.name", "training.epochs", "training.learning_rate"}
     by_name = {Path(row.run).name: row.settings for row in group.rows}
-    assert by_name[FULL] == {"strategy.name": "full", "training.epochs": 8, "training.learning_rate": 1e-3}
+    assert by_name[FULL] == {"strategy.name": "full", "training.epochs": 8, "training.learning_rate": 3e-3}
     assert by_name[FROZEN]["strategy.name"] == "frozen"
     (same,) = compare([runs / FULL]).groups
     assert same.settings == ()
