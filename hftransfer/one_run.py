@@ -25,7 +25,6 @@ from hftransfer.splits import Splits
 from hftransfer.stages import Trained
 from hftransfer.strategies import Frozen
 from hftransfer.tokens import forget_tokens
-from hftransfer.trackers import tracking
 from hftransfer.training.compute import threads
 from hftransfer.training.events import Note
 
@@ -37,7 +36,7 @@ def one_run(
 
     Raises InputError, TrainingError, ReloadError.
     """
-    with FreshProcess() as fresh, tracking(recipe, run_dir, clock) as trackers:
+    with FreshProcess() as fresh:
         if compute.is_main_process and isinstance(recipe.strategy, Frozen):
             fresh.start()  # a head trains in seconds: by then it will have imported what it needs
         with clock("checkpoint", "loading the checkpoint, encoding the rows"):
@@ -53,7 +52,6 @@ def one_run(
             fresh.start()
         with clock("score", "scoring the best weights"):
             scores = stages.score(job, trained)
-        trackers.final(scores.metrics)
         with clock("save", "saving, and loading what was saved in a fresh process"):
             proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)

@@ -48,7 +48,7 @@ class Result:
 
     inputs: the roles that the model was trained with (text, or text and text_pair, ...).
     metrics: split -> metric -> value (validation always, test where there is one). baselines: the same of a guess that
-    costs nothing, by its name ("majority").
+    costs nothing, by its name ("majority"), and of the arms that the run was compared with.
     parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
     one whose weights were kept. seconds: {"data", "checkpoint", "train", "score", "save", "total"}.
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.

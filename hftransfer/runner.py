@@ -17,7 +17,7 @@ from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
-from hftransfer.trackers import check_installed
+from hftransfer.trackers import check_installed, tracking
 from hftransfer.training.events import Event, Note
 
 if TYPE_CHECKING:
@@ -174,7 +174,9 @@ def _trained(
     with clock("data", "loading the data"):
         splits = load_data(plan)
         clock.note(splits.findings)
-    result = finished or one_run(recipe, splits, run_dir, compute, clock)
+    with tracking(recipe, run_dir, clock) as trackers:
+        result = finished or one_run(recipe, splits, run_dir, compute, clock)
+        trackers.final(result.metrics)
     if not recipe.evidence.asked:
         return result
     return with_evidence(result, recipe, splits, run_dir, compute, clock)

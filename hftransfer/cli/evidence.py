@@ -18,34 +18,24 @@ def show_evidence(result: Result) -> None:
         return
     metric, split = evidence["metric"], evidence["split"]
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in (
-        "compared",
-        f"{metric} ({split})",
-        "95 % interval",
-        "run - arm",
-        "95 % interval",
-        "",
-        "s",
-        "trained",
-    ):
-        table.add_column(title, justify="left" if title in ("compared", "") else "right")
+    for title in ("compared", metric, "95 % interval", "run - arm", "", "s", "trained"):
+        table.add_column(title, justify="left" if title in ("compared", "") else "right", no_wrap=True)
     against = {one["arm"]: one for one in evidence["comparisons"]}
     for arm in evidence["arms"]:
         one: Mapping[str, Any] = against.get(arm["name"], {})
-        trained = "" if arm["trained"] is None else f"{arm['trained']:,}"
+        bounds = arm["interval"]
         table.add_row(
             arm["name"],
             _number(arm["metrics"][split].get(metric)),
-            _bounds(arm["interval"]),
+            "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}",
             _number(one.get("difference"), "+.4f"),
-            _bounds(one.get("interval"), "+.4f"),
             one.get("verdict", ""),
-            f"{arm['seconds']:.0f}",
-            trained,
+            f"{arm['seconds']:,.0f}",
+            _count(arm["trained"]),
         )
     for seed in evidence["seeds"] if len(evidence["seeds"]) > 1 else ():
-        verdict = "collapsed" if seed["collapsed"] else ""
-        table.add_row(f"seed {seed['seed']}", _number(seed["value"]), "", "", "", verdict, "", "")
+        collapsed = "collapsed" if seed["collapsed"] else ""
+        table.add_row(f"seed {seed['seed']}", _number(seed["value"]), "", "", collapsed, "", "")
     out.print()
     out.print(table)
     out.print()
@@ -56,5 +46,7 @@ def _number(value: float | None, form: str = ".4f") -> str:
     return "" if value is None else format(value, form)
 
 
-def _bounds(value: Any, form: str = ".4f") -> str:
-    return "" if value is None else f"{value[0]:{form}} to {value[1]:{form}}"
+def _count(value: int | None) -> str:
+    if value is None:
+        return ""
+    return f"{value / 1e6:.1f} M" if value >= 1e6 else f"{value:,}"

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from hftransfer.resampled import Resampled
     from hftransfer.result import Result
 
+PROBE_EPOCHS = 10
+"""Of the head on features, at least."""
 WORD_TARGETS = ("class", "classes", "numbers")
 """Kinds of targets that a linear model of words can say."""
 
@@ -76,27 +78,41 @@ def chosen(recipe: Recipe) -> tuple[list[Arm], dict[str, str]]:
 
 
 def arm_recipe(recipe: Recipe, arm: Arm) -> Recipe:
-    """The recipe of an arm that is trained by gradients: the run's own but for the strategy.
+    """The recipe of an arm that is trained by gradients: the run's own but for the strategy, and what that asks for."""
+    return _random_weights(_alone(recipe)) if arm == "random-weights" else _frozen(_alone(recipe))
 
-    A strategy that moves less than the whole network learns at rates that are no good for one: random-weights then
-    takes the usual one of the strategy full. BatchNorm statistics that no data have shaped are moved, too.
-    """
-    same_rate = arm == "random-weights" and recipe.strategy.name == "full"
-    strategy: Any = Full(batch_norm="update") if arm == "random-weights" else Frozen()
-    rate = recipe.training.learning_rate if same_rate else strategy.peak
-    random = {"random_weights": True} if arm == "random-weights" else {}
-    return _alone(recipe).model_copy(
+
+def _random_weights(recipe: Recipe) -> Recipe:
+    """All weights have to move. The rate is the recipe's where its strategy is full, and else the usual one of full:
+    what moves less learns at rates that are too high for a whole network. BatchNorm statistics that no data have shaped
+    are moved, too."""
+    strategy = Full(batch_norm="update")
+    rate = recipe.training.learning_rate if recipe.strategy.name == "full" else strategy.peak
+    return recipe.model_copy(
         update={
             "strategy": strategy,
-            "training": recipe.training.model_copy(update={"learning_rate": rate, "trackers": ()}),
-            "checkpoint": recipe.checkpoint.model_copy(update=random),
+            "training": recipe.training.model_copy(update={"learning_rate": rate}),
+            "checkpoint": recipe.checkpoint.model_copy(update={"random_weights": True}),
         }
     )
 
 
+def _frozen(recipe: Recipe) -> Recipe:
+    """A linear probe: of texts on the mean over tokens, which no checkpoint has to have a pooler for; else on what the
+    architecture's head stands on. On features that are asked for once, epochs cost next to nothing, and a few are too
+    few."""
+    task, training = recipe.task, recipe.training
+    kinds = {task.columns[role].kind for role in task.inputs}
+    strategy = Frozen(pooling="mean") if task.on_features and kinds == {"text"} else Frozen()
+    changed: dict[str, Any] = {"learning_rate": strategy.peak}
+    if task.on_features and training.cache_features and not task.augments:
+        changed |= {"epochs": max(training.epochs, PROBE_EPOCHS), "steps": None}
+    return recipe.model_copy(update={"strategy": strategy, "training": training.model_copy(update=changed)})
+
+
 def seed_recipe(recipe: Recipe, seed: int) -> Recipe:
     """The run's recipe with another seed, on the same rows."""
-    training = recipe.training.model_copy(update={"seed": seed, "trackers": ()})
+    training = recipe.training.model_copy(update={"seed": seed})
     return _alone(recipe).model_copy(update={"training": training})
 
 
@@ -113,5 +129,5 @@ def has_evidence(result: Result, asked: EvidenceSection) -> bool:
         return True
     if not there or there.get("failed") or len(there["seeds"]) < asked.seeds:
         return False
-    known = {one["name"] for one in there["arms"]} | set(there["left_out"])
+    known = {"majority", *(one["name"] for one in there["arms"]), *there["left_out"]}
     return set(ARMS if asked.arms == "all" else asked.arms) <= known

@@ -58,7 +58,7 @@ def with_evidence(
     ours = scored(recipe.strategy.name, result, run_dir, None)
     evidence = facts(ours, found, recipe, result, {first: ours, **seeds})
     evidence |= {"left_out": {**left_out, **work.left_out}, "failed": work.failed}
-    compared = {one.name: one.metrics for one in found if one.name != "majority"}
+    compared = {one.name: one.metrics for one in found}
     result = replace(result, evidence=evidence, baselines={**result.baselines, **compared})
     result = _on_card(result, run_dir, clock)
     run_dir.finish(result.to_dict())
@@ -129,7 +129,7 @@ class _Work:
             references = task.references(rows, splits.labels)
             resampled[split] = on_resamples(self.recipe.metrics, guess, references, splits.labels)
         return Scored(
-            "majority",
+            task.baseline_name,
             metrics=self.result.baselines[task.baseline_name],
             intervals={split: one.intervals for split, one in resampled.items()},
             resampled=resampled,

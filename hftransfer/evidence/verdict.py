@@ -3,7 +3,8 @@
 `Result.evidence` is:
 
     metric, split, rows     what is compared, and on which rows: test, where there are such
-    arms                    the run and every arm: name, metrics, interval, seconds, trained, peak_memory_bytes, run
+    arms                    the run and every arm: name, metrics, interval, seconds, trained, peak_memory_bytes, run;
+                            majority goes by what it is for the task: mean, no answer, lead, copy
     comparisons             the run against every arm: arm, difference (the run's score - the arm's), interval, p
                             (McNemar's), verdict (better, worse, undetermined), smallest_detectable: see
                             `metrics.paired`
@@ -138,7 +139,8 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"{metric} is not defined on the {split} rows: nothing can be compared."
         return
     bounds = "" if ours["interval"] is None else " ({:.4f} to {:.4f})".format(*ours["interval"])
-    yield f"{metric} of {ours['name']} on {found['rows']:,} {split} rows: {value:.4f}{bounds}."
+    also = "" if split == "test" else ", which also chose the weights"
+    yield f"{metric} of {ours['name']} on {found['rows']:,} {split} rows{also}: {value:.4f}{bounds}."
     for one in found["comparisons"]:
         yield _against(one)
     cheapest = found["cheapest_within_noise"]
@@ -154,21 +156,22 @@ def _against(one: Mapping[str, Any]) -> str:
     if one["interval"] is not None:
         apart += " ({:+.4f} to {:+.4f})".format(*one["interval"])
     if verdict == "undetermined":
-        smallest = one["smallest_detectable"]
-        if one["interval"] is None:
-            why = "the metric has no interval"
-        elif smallest is None:
-            why = "so few rows show no difference"
-        else:
-            why = f"these rows show a difference from {smallest:.4f} on"
-        return f"Undetermined against {arm}: {apart}; {why}."
+        what = f"Transfer gain over {arm} undetermined" if arm == RANDOM else f"Undetermined against {arm}"
+        return f"{what}: {apart}; {_shown_by_rows(one)}."
     if arm == RANDOM:
-        return (
-            f"Transfer gain: {apart}."
-            if verdict == "better"
-            else f"Negative transfer: {apart} against {arm}."
-        )
+        what = "Transfer gain over" if verdict == "better" else "Negative transfer, worse than"
+        return f"{what} {arm}: {apart}."
     return f"{verdict.capitalize()} than {arm}: {apart}."
+
+
+def _shown_by_rows(one: Mapping[str, Any]) -> str:
+    """What an undetermined difference leaves open."""
+    if one["interval"] is None:
+        return "the metric has no interval"
+    smallest = one["smallest_detectable"]
+    if smallest is None:
+        return "so few rows show no difference"
+    return f"these rows can show one of {smallest:.4f} or more (80 % power)"
 
 
 def _of_seeds(found: Mapping[str, Any]) -> Iterator[str]:
