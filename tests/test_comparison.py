@@ -245,6 +245,8 @@ def test_unfinished_runs_are_named_and_left_out(runs: Path, tmp_path: Path) -> N
     comparison = compare([home, home / "done"])
     assert named(comparison) == [["done"]]
     assert comparison.left_out == {str(home / "half"): "it is not finished"}
+    again = compare([runner.load_run(home / "done"), home / "done"])
+    assert named(again) == [["done"]]
     with pytest.raises(RunDirectoryError, match=r"no finished run to compare .*half: it is not finished"):
         compare(home / "half")
 

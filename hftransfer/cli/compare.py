@@ -28,7 +28,7 @@ def command_line(
         list[str],
         typer.Argument(
             metavar="RUN...",
-            help="Folders of finished runs, folders full of them, or OWNER/NAME[@REVISION] on a hub.",
+            help="Folders of finished runs, folders full of them, or OWNER/NAME\\[@REVISION] on a hub.",
         ),
     ],
     metric: Annotated[
