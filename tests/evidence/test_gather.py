@@ -10,10 +10,11 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from toy import toy_recipe, write_texts
+from cli_runner import hftransfer
+from toy import toy_recipe, write_images, write_texts
 
 from hftransfer.errors import DataError, RunDirectoryError
-from hftransfer.recipe import Recipe
+from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.report import card
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -115,7 +116,7 @@ def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_
     assert [one.name for one in events if isinstance(one, Stage)].count("train") == 1
     for one, other in zip(again.evidence["arms"], proven.evidence["arms"], strict=True):
         assert (one["name"], one["metrics"]) == (other["name"], other["metrics"])
-    assert again.evidence["comparisons"] == json.loads(json.dumps(proven.evidence["comparisons"]))
+    assert json.dumps(again.evidence["comparisons"]) == json.dumps(proven.evidence["comparisons"])
     first, second = again.evidence["seeds"]
     assert (first["seed"], second["seed"], second["run"]) == (0, 1, "evidence/seed-1")
     assert again.evidence["mean"] == pytest.approx((first["value"] + second["value"]) / 2)
@@ -164,3 +165,29 @@ def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tm
     assert "is a file" in told.evidence["failed"]["frozen"]
     assert any("not compared with frozen" in one.message for one in events if isinstance(one, Note))
     assert "frozen failed: " in RunDirectory(copy).card.read_text()
+
+
+@pytest.mark.long
+def test_several_processes_train_the_arms_together(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    asked = ("run", tmp_path / "recipe.yaml", "evidence.seeds=2", "--prove", "--processes", "2")
+    done = hftransfer(*asked, "--output", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    evidence = Result.read(tmp_path / "run").evidence
+    assert [one["name"] for one in evidence["arms"]] == ["full", *ARMS]
+    assert (len(evidence["seeds"]), evidence["failed"]) == (2, {})
+    assert evidence["verdict"] in " ".join(done.stdout.split())
+    environment = json.loads((tmp_path / "run" / "evidence" / "frozen" / "environment.json").read_text())
+    assert environment["processes"] == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", ["resnet", "vit"])
+def test_images(tiny_checkpoint: Tiny, family: str, tmp_path: Path) -> None:
+    images = toy_recipe(
+        tiny_checkpoint(family), write_images(tmp_path / "images"), task="image-classification"
+    )
+    evidence = run(asking(images, arms="all"), output=tmp_path / "run").evidence
+    assert [one["name"] for one in evidence["arms"]] == ["full", "majority", "random-weights", "frozen"]
+    assert evidence["failed"] == {}
+    assert "image-classification" in evidence["left_out"]["words"]

@@ -59,11 +59,10 @@ def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
     text = found["verdict"]
     assert text.startswith("accuracy of full on 400 validation rows, which also chose the weights: 0.8000 (")
     assert "Better than majority: +0.3000 (" in text
-    smallest = found["comparisons"][1]["smallest_detectable"]
-    assert (
-        f"Undetermined against words: +0.0100 (-0.0275 to +0.0500); these rows can show one of {smallest:.4f}"
-        in text
-    )
+    words = found["comparisons"][1]
+    apart = "+0.0100 ({:+.4f} to {:+.4f})".format(*words["interval"])
+    can_show = f"these rows can show one of {words['smallest_detectable']:.4f} or more"
+    assert f"Undetermined against words: {apart}; {can_show}" in text
     assert "Worse than frozen: -0.1500 (" in text
     assert found["transfer_gain"] is None
 
