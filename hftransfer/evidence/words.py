@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import SimpleNamespace
@@ -99,7 +100,10 @@ class Words:
         }
         features = hstack([one.fit_transform(train[role]) for role, one in vectorizers.items()], format="csr")
         targets = recipe.task.references(train, splits.labels)
-        return cls(vectorizers, _learner(recipe, targets).fit(features, targets), len(splits.labels))
+        with warnings.catch_warnings():
+            # A label that no row or every row has is said where the rows are read.
+            warnings.filterwarnings("ignore", message="Label not .* is present in all training examples")
+            return cls(vectorizers, _learner(recipe, targets).fit(features, targets), len(splits.labels))
 
     def logits(self, rows: Any) -> NDArray[np.float64]:
         """(N, C) of N rows: of labels whose softmax, or sigmoid, are their chances; of numbers, the numbers."""

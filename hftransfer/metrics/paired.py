@@ -17,12 +17,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom, binomtest, norm
+from scipy.stats import binom, norm
 
 from hftransfer.metrics.intervals import LEVEL, ROUNDING, UNDEFINED
 
@@ -97,9 +98,10 @@ def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """The exact two-sided p of McNemar's test (1947): how odd it is that of the rows, (N,), which only one of two
     models gets right, so many are the same one's. 1 where there is no such row."""
     first, second = int(np.sum(one & ~other)), int(np.sum(other & ~one))
-    return float(binomtest(first, first + second).pvalue) if first + second else 1.0
+    return min(1.0, 2 * float(binom.cdf(min(first, second), first + second, 0.5)))
 
 
+@lru_cache(maxsize=1024)
 def smallest_difference(rows: int, disagreement: float, *, power: float = POWER) -> float:
     """The smallest true difference of two shares of right rows that McNemar's exact test finds with this chance.
 
