@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from hftransfer.comparison import Comparison, compare
     from hftransfer.errors import (
         CheckpointError,
         DataError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from hftransfer.tasks.base import Prediction
 
 _HOMES = {
+    "hftransfer.comparison": ("Comparison", "compare"),
     "hftransfer.errors": (
         "CheckpointError",
         "DataError",
@@ -59,6 +61,7 @@ __all__ = [
     "STRATEGIES",
     "TASKS",
     "CheckpointError",
+    "Comparison",
     "DataError",
     "HFTransferError",
     "InputError",
@@ -71,6 +74,7 @@ __all__ = [
     "RunDirectoryError",
     "TrainingError",
     "check",
+    "compare",
     "dump_recipe",
     "load_recipe",
     "load_run",

@@ -33,6 +33,8 @@ def on_features(job: Job, clock: Clock) -> Job:
     body = structure.backbone(job.model)
     moved = [name for name, parameter in job.model.named_parameters() if parameter.requires_grad]
     inside = set(moved) - set(structure.head_parameters(job.model))
+    if job.recipe.checkpoint.random_weights:  # nothing is frozen, and all of it fresh
+        return job
     if body is structure.pretrained(job.model)[1] is job.model or not inside <= job.checkpoint.fresh:
         return on_hidden_states(job, clock)
     size_bound()  # a number that is none is told before the work, not after

@@ -48,13 +48,15 @@ class Result:
 
     inputs: the roles that the model was trained with (text, or text and text_pair, ...).
     metrics: split -> metric -> value (validation always, test where there is one). baselines: the same of a guess that
-    costs nothing, by its name ("majority").
+    costs nothing, by its name ("majority"), and of the arms that the run was compared with.
     parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
     one whose weights were kept. seconds: {"data", "checkpoint", "train", "score", "save", "total"}.
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
     intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
     `metrics.intervals`); empty for runs from before it was computed.
     card: the sha256 of the model's card as it was written: one that somebody has edited is another.
+    evidence: what the run was compared with, and what that shows; empty where nothing was asked for. See
+    `evidence.verdict`; the arms' metrics are among the baselines, too.
     """
 
     run_dir: Path
@@ -77,6 +79,7 @@ class Result:
     findings: tuple[str, ...]
     intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     card: str = ""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""
@@ -232,7 +235,7 @@ class Result:
             open_source(recipe.data),
             recipe.data,
             columns=recipe.task.columns,
-            seed=recipe.training.seed,
+            seed=recipe.data_seed,
             check_rows=recipe.task.check_rows,
         )
         there = list(splits.by_name)

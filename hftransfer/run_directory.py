@@ -6,8 +6,12 @@
     model/                                       the artefact, a plain transformers model; README.md is its card
     grid.json                                    of many heads that were trained at once, what each was worth
     probe/                                       what a training of the head alone, before the training, left
+    trackers/                                    what local trackers wrote (`tensorboard --logdir RUN/trackers`)
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
+    resampled.npz                                every metric on the resamples of the rows, and which rows are right
+    evidence/<arm>/  evidence/seed-<n>/          what the run was compared with, each a run directory; of an arm that is
+                                                 no run (words), arm.json stands in the place of result.json
     result.json                                  last: it exists only if the run finished
     pushed.json                                  where it was published, if it was
 
@@ -20,6 +24,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import shutil
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -90,6 +95,26 @@ class RunDirectory:
         directory._claimed = True
         return directory
 
+    @property
+    def trackers(self) -> Path:
+        return self.path / "trackers"
+
+    @property
+    def tracker_ids(self) -> Path:
+        return self.trackers / "ids.json"
+
+    @property
+    def resampled(self) -> Path:
+        return self.path / "resampled.npz"
+
+    @property
+    def arm(self) -> Path:
+        return self.path / "arm.json"
+
+    def evidence(self, name: str) -> RunDirectory:
+        """The directory of what the run is compared with."""
+        return RunDirectory(self.path / "evidence" / name, writes=self.writes)
+
     def predictions(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.parquet"
 
@@ -130,7 +155,7 @@ class RunDirectory:
                 f"there is no run in {self.path} to resume", hint="leave --resume out to start one there"
             )
         then = self.recipe.read_text(encoding="utf-8")
-        if then != recipe:
+        if _trained(then) != _trained(recipe):
             theirs, ours = then.splitlines(), recipe.splitlines()
             changed = [line.strip() for line in ours if line not in theirs] + [
                 f"(was) {line.strip()}" for line in theirs if line not in ours
@@ -184,6 +209,16 @@ class RunDirectory:
         """Write result.json: from here on the run counts as finished."""
         if self.writes:
             write_json(self.result, result)
+
+    def save_recipe(self, recipe: str) -> None:
+        """Write down a recipe that asks for more evidence than the one that the run was started with."""
+        if self.writes:
+            write_text(self.recipe, recipe)
+
+    def forget_checkpoints(self) -> None:
+        """Remove what a training would go on from: of what is finished, and is there to be compared with alone."""
+        if self.writes:
+            shutil.rmtree(self._checkpoint("last").parent, ignore_errors=True)
 
     def save_checkpoint(
         self, kind: Kind, tensors: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
@@ -248,6 +283,16 @@ class RunDirectory:
             line for line in self.metrics.read_text(encoding="utf-8").splitlines(True) if _step(line) <= done
         ]
         write_text(self.metrics, "".join(kept))
+
+
+def _trained(recipe: str) -> list[str]:
+    """The lines of a resolved recipe without its section `evidence`: what is compared afterwards trains nothing."""
+    kept, within = [], False
+    for line in recipe.splitlines():
+        within = line.startswith("evidence:") or (within and line.startswith((" ", "-")))
+        if not within:
+            kept.append(line)
+    return kept
 
 
 def _step(line: str) -> float:

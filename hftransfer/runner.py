@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
-from hftransfer.files import sha256, write_text
+from hftransfer.evidence import check_arms, has_evidence
 from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import METRICS
@@ -18,13 +17,12 @@ from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
-from hftransfer.tokens import forget_tokens
+from hftransfer.trackers import check_installed, tracking
 from hftransfer.training.events import Event, Note
 
 if TYPE_CHECKING:
-    from hftransfer.job import Clock, Job
+    from hftransfer.job import Clock
     from hftransfer.splits import Splits
-    from hftransfer.stages import Trained
 
 Watch = Callable[[Event], None]
 
@@ -45,6 +43,8 @@ def resolve(recipe: Recipe) -> Plan:
     """
     for name in recipe.metrics:
         METRICS.get(name).check_installed()
+    check_installed(recipe.training.trackers)
+    check_arms(recipe)
     with asked_by("task"):
         recipe.task.check_installed()
     with asked_by("data.source"):
@@ -63,7 +63,7 @@ def load_data(plan: Plan) -> Splits:
             plan.source,
             recipe.data,
             columns=recipe.task.columns,
-            seed=recipe.training.seed,
+            seed=recipe.data_seed,
             check_rows=recipe.task.check_rows,
         )
 
@@ -136,91 +136,50 @@ def run(
     Raises InputError for what the user can mend (nothing is then left half-made), TrainingError, ReloadError.
     """
     # These import torch: only once the recipe is known to be right.
-    from hftransfer import stages
-    from hftransfer.frozen_backbone import on_features
-    from hftransfer.job import Clock, prepare
-    from hftransfer.other_head import with_other_head
-    from hftransfer.probe import probe
-    from hftransfer.proof import FreshProcess
-    from hftransfer.strategies import Frozen
+    from hftransfer.job import Clock
     from hftransfer.training.compute import make_accelerator
 
     plan = resolve(recipe)
     compute = make_accelerator(recipe.training)
     clock = Clock(watch if compute.is_main_process else lambda event: None)
-    if recipe.hub.repo is not None and compute.is_main_process:
+    publishes = recipe.hub.repo is not None and compute.is_main_process
+    if publishes:
         with asked_by("hub.repo"):
-            check_rights(recipe.hub.repo, public=recipe.hub.public, tell=lambda text: clock.note([text]))
+            check_rights(str(recipe.hub.repo), public=recipe.hub.public, tell=lambda text: clock.note([text]))
     run_dir = RunDirectory.open(
         _output(output, recipe, resume, compute),
         dump_recipe(recipe),
         resume=resume,
         writes=compute.is_main_process,
     )
-    if resume and run_dir.result.is_file():
+    finished = Result.read(run_dir.path) if resume and run_dir.result.is_file() else None
+    if finished is not None and has_evidence(finished, recipe.evidence):
         clock.tell(Note(f"the run in {run_dir.path} is finished already"))
-        return Result.read(run_dir.path)
-    with clock("data", "loading the data"):
-        splits = load_data(plan)
-        clock.note(splits.findings)
-    with FreshProcess() as fresh:
-        if compute.is_main_process and isinstance(recipe.strategy, Frozen):
-            fresh.start()  # a head trains in seconds: by then it will have imported what it needs
-        with clock("checkpoint", "loading the checkpoint, encoding the rows"):
-            job = with_other_head(prepare(recipe, splits, compute))
-            clock.note(job.findings)
-        if not compute.is_main_process:
-            forget_tokens()  # all is loaded, and another one pushes
-        probe(job, run_dir, clock)
-        job = on_features(job, clock)
-        with clock("train", "training"):
-            trained = train(job, run_dir, clock)
-        if compute.is_main_process:
-            fresh.start()
-        with clock("score", "scoring the best weights"):
-            scores = stages.score(job, trained)
-        with clock("save", "saving, and loading what was saved in a fresh process"):
-            proof = stages.save(job, scores, run_dir, fresh)
-    result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)
-    if compute.is_main_process:
-        result = write_card(result, run_dir, clock)
-    run_dir.finish(result.to_dict())
-    compute.wait_for_everyone()
-    if recipe.hub.repo is not None and compute.is_main_process:
+        return finished
+    result = _trained(plan, finished, run_dir, compute, clock)
+    if publishes:
         with clock("push", f"pushing to {recipe.hub.repo}"):
             push(run_dir.path, tell=lambda text: clock.note([text]), **recipe.hub.model_dump())
     return result
 
 
-def write_card(result: Result, run_dir: RunDirectory, clock: Clock) -> Result:
-    """The model's card, beside the model. A run that is trained and proven is not lost for want of it."""
-    from hftransfer import stages
-    from hftransfer.report import card
+def _trained(
+    plan: Plan, finished: Result | None, run_dir: RunDirectory, compute: Any, clock: Clock
+) -> Result:
+    """The run, unless it is finished already, and then what it is to be compared with, on the same rows."""
+    from hftransfer.evidence.gather import with_evidence
+    from hftransfer.one_run import one_run
 
-    try:
-        write_text(run_dir.card, card(result))
-    except Exception as error:  # whatever it is: said, and kept in metrics.jsonl
-        note = Note(f"the model card could not be written: {error!r}")
-        stages.happened(note, run_dir, clock)
+    recipe = plan.recipe
+    with clock("data", "loading the data"):
+        splits = load_data(plan)
+        clock.note(splits.findings)
+    with tracking(recipe, run_dir, clock) as trackers:
+        result = finished or one_run(recipe, splits, run_dir, compute, clock)
+        trackers.final(result.metrics)
+    if not recipe.evidence.asked:
         return result
-    return replace(result, card=sha256(run_dir.card))
-
-
-def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
-    """By gradients; many heads at once; or a learner that is fitted."""
-    from hftransfer import stages
-    from hftransfer.fitted import fit_head
-    from hftransfer.grid import train_grid
-    from hftransfer.training.compute import threads
-
-    other = job.strategy.other_head
-    if other is not None and other.fitted:
-        return fit_head(job, run_dir, clock)
-    if job.strategy.heads is not None:
-        return train_grid(job, run_dir, clock)
-    # The products of one head are small: threads would wait for one another longer than they compute.
-    with threads(1) if job.head is not None else nullcontext():
-        return stages.train(job, run_dir, clock)
+    return with_evidence(result, recipe, splits, run_dir, compute, clock)
 
 
 def _output(output: str | Path | None, recipe: Recipe, resume: bool, compute: Any) -> Path:

@@ -14,10 +14,10 @@ from torch import nn
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import DataError
 from hftransfer.job import Clock, Job
-from hftransfer.metrics.intervals import intervals
 from hftransfer.predictions import write_predictions
 from hftransfer.proof import ROWS, Artefact, FreshProcess, prove
 from hftransfer.recipe import dump_recipe
+from hftransfer.resampled import Resampled, on_resamples, write_resampled
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.tasks.base import Loss, Predictions
@@ -127,13 +127,13 @@ def _outputs(job: Job, split: str, rows: int) -> Outputs:
 class Scores:
     """By split: what the kept weights say, and how good that is. baselines: by name, what a free guess scores.
 
-    intervals: those that the metrics lie in, see `metrics.intervals`.
+    resampled: what that is on the resamples of the rows.
     """
 
     predictions: Mapping[str, Predictions]
     metrics: Mapping[str, Mapping[str, Any]]
     baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    intervals: Mapping[str, Mapping[str, tuple[float, float]]]
+    resampled: Mapping[str, Resampled]
 
 
 def score(job: Job, trained: Trained) -> Scores:
@@ -145,18 +145,13 @@ def score(job: Job, trained: Trained) -> Scores:
         {name: predictions for name, (predictions, _) in scored.items()},
         {name: metrics for name, (_, metrics) in scored.items()},
         _baselines(job, splits),
-        {name: _intervals(job, name, predictions) for name, (predictions, _) in scored.items()},
+        {name: _on_resamples(job, name, predictions) for name, (predictions, _) in scored.items()},
     )
 
 
-def _intervals(job: Job, split: str, predictions: Predictions) -> dict[str, tuple[float, float]]:
-    return intervals(
-        job.recipe.metrics,
-        references=job.task.references(job.rows(split), job.splits.labels),
-        predictions=predictions.values,
-        scores=predictions.scores,
-        labels=job.splits.labels,
-    )
+def _on_resamples(job: Job, split: str, predictions: Predictions) -> Resampled:
+    references = job.task.references(job.rows(split), job.splits.labels)
+    return on_resamples(job.recipe.metrics, predictions, references, job.splits.labels)
 
 
 def _baselines(job: Job, splits: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:
@@ -188,6 +183,7 @@ def save(job: Job, scores: Scores, run_dir: RunDirectory, fresh: FreshProcess) -
     has_adapter = run_dir.save_folder(
         run_dir.adapter, lambda folder: strategy.save_adapter(model, folder, base=checkpoint.location)
     )
+    write_resampled(run_dir.resampled, scores.resampled)
     for name, predictions in scores.predictions.items():
         write_predictions(run_dir.predictions(name), job.rows(name), job.task, predictions, job.splits.labels)
     artefact = Artefact(
@@ -234,7 +230,7 @@ def result(
         reload_check=proof,
         max_length=job.checkpoint.max_length,
         findings=(*job.splits.findings, *job.findings),
-        intervals=scores.intervals,
+        intervals={split: one.intervals for split, one in scores.resampled.items()},
     )
 
 

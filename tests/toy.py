@@ -85,11 +85,12 @@ def trained(
     model or proven, which takes seconds."""
     from hftransfer.frozen_backbone import on_features
     from hftransfer.job import Clock, prepare
+    from hftransfer.one_run import train
     from hftransfer.other_head import with_other_head
     from hftransfer.probe import probe
     from hftransfer.recipe import dump_recipe
     from hftransfer.run_directory import RunDirectory
-    from hftransfer.runner import load_data, resolve, train
+    from hftransfer.runner import load_data, resolve
     from hftransfer.training.compute import make_accelerator
 
     run_dir = RunDirectory.open(folder, dump_recipe(recipe), resume=resume)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from hftransfer.checkpoint.explain import brings_code, explained, explanation, first_line
 from hftransfer.checkpoint.find import find_checkpoint
 from hftransfer.checkpoint.from_run import made_by
-from hftransfer.checkpoint.warm_start import set_special_tokens, warm_start, warm_starts
+from hftransfer.checkpoint.warm_start import random_start, set_special_tokens, warm_start, warm_starts
 from hftransfer.errors import CheckpointError
 from hftransfer.files import sha256
 from hftransfer.locate import HEAD
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 FRESH = "weights that start from random"
 """Begins the finding that names them."""
+RANDOM = "every weight starts from random: the checkpoint gives its architecture and its processor"
 
 
 class Needs(Protocol):
@@ -82,7 +83,12 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
         head = task.head_config(labels)
         for key, value in head.items():
             setattr(config, key, value)
-        model, missing, unexpected = load_model(task.model_class, location, config, where)
+        if section.random_weights:
+            model = _random_model(task.model_class, config)
+            missing = {name for name, _ in model.named_parameters()}
+            unexpected: set[str] = set()
+        else:
+            model, missing, unexpected = load_model(task.model_class, location, config, where)
         processor = _load_processor(location, section.name, task, where)
     if not model.base_model_prefix and hasattr(model, "backbone"):
         # UperNet says nowhere what its backbone is: without this, all of it would pass for a head to be renewed.
@@ -90,13 +96,17 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
     _check_processor(processor, section.name)
     if warm_starts(task.model_class, config):
         set_special_tokens(model, processor)
-        findings.append("the encoder's weights start both an encoder and a decoder")
+        if not section.random_weights:
+            findings.append("the encoder's weights start both an encoder and a decoder")
     fresh = missing & {name for name, _ in model.named_parameters()}
-    _check_fit(model, fresh, section.name, task)
+    if not section.random_weights:
+        _check_fit(model, fresh, section.name, task)
     # A task without labels keeps the head that there is.
     if labels and "id2label" in head and known_labels != tuple(labels):
         fresh |= _renew_head(model, fresh, getattr(transformers, task.model_class), config)
-    if fresh:
+    if section.random_weights:
+        findings.append(RANDOM)
+    elif fresh:
         findings.append(f"{FRESH}: {', '.join(_summary(fresh))}")
     if (Path(location) / HEAD).is_file():
         config.output_hidden_states = False  # saved for those who read its layers
@@ -144,6 +154,16 @@ def load_model(
     )
     missing = set(report["missing_keys"]) | {key for key, *_ in report["mismatched_keys"]}
     return model, missing, set(report["unexpected_keys"])
+
+
+def _random_model(model_class: str, config: Any) -> Any:
+    """The model in float32, every weight drawn as its architecture draws it, from torch's global generator."""
+    import torch
+    import transformers
+
+    if warm_starts(model_class, config):
+        return random_start(config, torch.float32)
+    return getattr(transformers, model_class).from_config(config, dtype=torch.float32)
 
 
 @contextmanager

@@ -41,15 +41,10 @@ def warm_start(location: str, config: Any, arguments: Mapping[str, Any]) -> tupl
     """
     import transformers
 
-    decoder_config = copy.deepcopy(config)
-    decoder_config.is_decoder = decoder_config.add_cross_attention = True
     halves: dict[str, Any] = {}
     missing: set[str] = set()
     unused: list[set[str]] = []
-    for half, auto_class, of in (
-        ("encoder", transformers.AutoModel, copy.deepcopy(config)),
-        ("decoder", transformers.AutoModelForCausalLM, decoder_config),
-    ):
+    for half, (auto_class, of) in _halves(config).items():
         halves[half], one = auto_class.from_pretrained(
             location, config=of, output_loading_info=True, **arguments
         )
@@ -57,6 +52,26 @@ def warm_start(location: str, config: Any, arguments: Mapping[str, Any]) -> tupl
         missing |= {f"{half}.{key}" for key in lacking}
         unused.append(set(one["unexpected_keys"]))
     return transformers.EncoderDecoderModel(**halves), missing, set.intersection(*unused)
+
+
+def random_start(config: Any, dtype: Any) -> Any:
+    """The same model with no weight of the encoder's."""
+    import transformers
+
+    halves = {half: auto.from_config(of, dtype=dtype) for half, (auto, of) in _halves(config).items()}
+    return transformers.EncoderDecoderModel(**halves)
+
+
+def _halves(config: Any) -> dict[str, tuple[Any, Any]]:
+    """half -> (its auto class, its config)."""
+    import transformers
+
+    decoder_config = copy.deepcopy(config)
+    decoder_config.is_decoder = decoder_config.add_cross_attention = True
+    return {
+        "encoder": (transformers.AutoModel, copy.deepcopy(config)),
+        "decoder": (transformers.AutoModelForCausalLM, decoder_config),
+    }
 
 
 def set_special_tokens(model: Any, tokenizer: Any) -> None:

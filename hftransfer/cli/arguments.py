@@ -18,7 +18,7 @@ Overrides = Annotated[
 RunArgument = Annotated[
     str,
     typer.Argument(
-        metavar="RUN", help="The folder of a finished run, or OWNER/NAME[@REVISION] where it was pushed to."
+        metavar="RUN", help="The folder of a finished run, or OWNER/NAME\\[@REVISION] where it was pushed to."
     ),
 ]
 Columns = Annotated[

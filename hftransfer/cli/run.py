@@ -12,6 +12,7 @@ from rich.table import Table
 from hftransfer.cli import launch
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, err, main_process, out, print_json
+from hftransfer.cli.evidence import show_evidence
 from hftransfer.cli.tables import show_tables
 from hftransfer.recipe import load_recipe, located, read_recipe
 from hftransfer.result import Result
@@ -36,19 +37,27 @@ def command_line(
         Path | None,
         typer.Option(help="Launch as this file of `accelerate config` says.", exists=True, dir_okay=False),
     ] = None,
+    prove: Annotated[
+        bool,
+        typer.Option(
+            "--prove",
+            help="Compare with all that fits: majority, words, random weights, a frozen probe (evidence.arms=all).",
+        ),
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Fine-tune as a recipe says: train, score, save, and prove that the saved model is the trained one."""
     from hftransfer.runner import resolve, run_folder
 
-    document = read_recipe(recipe, overrides or [])
-    loaded = load_recipe(recipe, *(overrides or []))
+    overrides = [*(overrides or []), *(["evidence.arms=all"] if prove else [])]
+    document = read_recipe(recipe, overrides)
+    loaded = load_recipe(recipe, *overrides)
     with located(document):
         resolve(loaded)
     folder = output or run_folder(document.name, resume=resume)
     if processes > 1 or accelerate_config is not None:
         launch.launch(
-            [recipe, *(overrides or [])],
+            [recipe, *overrides],
             folder,
             resume=resume,
             processes=processes,
@@ -100,6 +109,7 @@ def show(result: Result, recipe: str) -> None:
     out.print(table)
     for split, metrics in result.metrics.items():
         show_tables(metrics, result.labels, of=split)
+    show_evidence(result)
     proof = result.reload_check
     out.print()
     out.print(f"model    {result.model}", markup=False)

@@ -7,7 +7,7 @@ each of them was drawn. It says how far the score would move with other rows of 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,6 +74,23 @@ def intervals(
     names: Iterable[str], *, references: Any, predictions: Any, scores: Any, labels: Sequence[str]
 ) -> dict[str, tuple[float, float]]:
     """Metric name -> interval, for the metrics that have one on these rows. The arguments are `Metric.compute`'s."""
+    return bounds(
+        resampled(names, references=references, predictions=predictions, scores=scores, labels=labels)
+    )
+
+
+def bounds(values: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, float]]:
+    """Metric name -> interval, of those whose values on resamples, (R,), have one."""
+    return {name: found for name, one in values.items() if (found := interval(one)) is not None}
+
+
+def resampled(
+    names: Iterable[str], *, references: Any, predictions: Any, scores: Any, labels: Sequence[str]
+) -> dict[str, NDArray[np.float64]]:
+    """Metric name -> its values on the resamples, (R,), for those that can be had. Given what `Metric.compute` is.
+
+    The resamples of so many rows are always the same: what two models score on them can be compared one by one.
+    """
     found = {}
     for name in names if len(references) else ():
         values = METRICS.get(name).resampled(
@@ -83,9 +100,8 @@ def intervals(
             scores=scores,
             labels=labels,
         )
-        bounds = None if values is None else interval(values)
-        if bounds is not None:
-            found[name] = bounds
+        if values is not None:
+            found[name] = values
     return found
 
 

@@ -230,7 +230,7 @@ def _tried(recipe: Recipe) -> tuple[str, ...]:
             open_source(recipe.data),
             recipe.data,
             columns=recipe.task.columns,
-            seed=recipe.training.seed,
+            seed=recipe.data_seed,
             check_rows=recipe.task.check_rows,
         )
     except InputError as error:

@@ -24,13 +24,14 @@ from hftransfer.recipe.yaml import Key
 from hftransfer.registry import METRICS
 
 if TYPE_CHECKING:
-    from hftransfer.recipe.schema import DataSection, TrainingSection
+    from hftransfer.recipe.schema import CheckpointSection, DataSection, TrainingSection
 
 
 @dataclass(frozen=True)
 class Written:
     """The pieces of a recipe that can be read; None for those that cannot."""
 
+    checkpoint: CheckpointSection | None
     task: Any
     strategy: Any
     training: TrainingSection | None
@@ -50,6 +51,7 @@ def contradictions(
     """Every contradiction in `sections`, as written, beyond the problems that are `known` already."""
     wrong = {problem.key for problem in known}
     written = Written(
+        checkpoint=_readable(recipe, "checkpoint", sections, wrong),
         task=_part(recipe, "task", sections, wrong),
         strategy=_part(recipe, "strategy", sections, wrong),
         training=_readable(recipe, "training", sections, wrong),
@@ -60,6 +62,7 @@ def contradictions(
     )
     found = [
         *_booleans(Expected(recipe), sections, ()),
+        *_random_weights(written),
         *_metrics(written),
         *(_training(written.training, written) if written.training else ()),
         *(_data(written.data, written) if written.data else ()),
@@ -147,6 +150,13 @@ def _chosen_part(expected: Expected, value: Any) -> Expected:
     return expected
 
 
+def _random_weights(written: Written) -> Iterator[Problem]:
+    strategy = written.strategy
+    if written.checkpoint and written.checkpoint.random_weights and strategy and strategy.name != "full":
+        message = f"found true, and strategy {strategy.name} is about weights that have learned something"
+        yield Problem("checkpoint.random_weights", message, "write strategy: full, or leave it out")
+
+
 def _metrics(written: Written) -> Iterator[Problem]:
     counts = Counter(name for _, name in written.metrics)
     for path, name in written.metrics:
@@ -184,6 +194,9 @@ def _training(training: TrainingSection, written: Written) -> Iterator[Problem]:
         yield Problem(
             "training.optimizer.nesterov", "nesterov needs a momentum above 0", "write momentum: 0.9"
         )
+    twice = [name for name, count in Counter(training.trackers).items() if count > 1]
+    if twice:
+        yield Problem("training.trackers", f"`{twice[0]}` is named twice", "keep one of them")
     least = getattr(written.strategy, "least_epochs", 1)
     if training.epochs < least:
         message = f"found {training.epochs}, and strategy {written.strategy.name} needs {least} at least"

@@ -96,14 +96,24 @@ def dump_recipe(recipe: Recipe) -> str:
     Rows in memory cannot be written: they become a description (`memory: 120 rows`), which `load_recipe`
     refuses.
     """
+    text: str = yaml.dump(
+        plain_recipe(recipe),
+        Dumper=_Dumper,
+        sort_keys=False,
+        allow_unicode=True,
+        width=110,
+        default_flow_style=None,
+    )
+    return text
+
+
+def plain_recipe(recipe: Recipe) -> dict[str, Any]:
+    """What `dump_recipe` writes, as plain values."""
     # The source is left out of pydantic's dump, which would walk through the rows of a table.
     value = recipe.model_dump(mode="json", exclude={"data": {"source"}})
     source = recipe.data.source
     value["data"] = {"source": described(source) if in_memory(source) else source, **value["data"]}
-    text: str = yaml.dump(
-        value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=110, default_flow_style=None
-    )
-    return text
+    return value
 
 
 def key_like(name: str) -> str | None:

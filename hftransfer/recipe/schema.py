@@ -53,6 +53,11 @@ class CheckpointSection(Shorthand):
         "installed package",
     )
     revision: str | None = Field(None, description="Hub branch, tag or commit")
+    random_weights: bool = Field(
+        False,
+        description="take its architecture and processor, and draw every weight anew: what training gives without the "
+        "pretrained weights. For the strategy full",
+    )
 
 
 class HoldOut(Options):
@@ -92,6 +97,9 @@ class DataSection(Shorthand):
         default_factory=dict, description="at most so many rows of a split, drawn with the recipe's seed"
     )
     hold_out: HoldOut = HoldOut()
+    seed: int | None = Field(
+        None, ge=0, lt=2**32, description="draws what is held out and limited; by default training.seed"
+    )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="column separator of csv files; found by default"
     )
@@ -133,6 +141,9 @@ def _plain_source(value: Any, *, nested: bool = False) -> Any:
             raise ValueError("expected the files of a split: a file, a list of files or a folder")
         return {split: _plain_source(part, nested=True) for split, part in value.items()}
     return value
+
+
+Tracker = Literal["tensorboard", "trackio", "wandb", "mlflow"]
 
 
 class TrainingSection(Options):
@@ -186,6 +197,11 @@ class TrainingSection(Options):
     precision: Literal["auto", "fp32", "bf16"] = Field("auto", description="auto: bf16 where the GPU has it")
     workers: int = Field(0, ge=0, description="processes that prepare batches beside the training process")
     seed: int = Field(0, ge=0, lt=2**32)
+    trackers: tuple[Tracker, ...] = Field(
+        (),
+        description="who is told of steps and scores beside the run's own metrics.jsonl; where and as whom is each "
+        "one's own affair (WANDB_MODE, MLFLOW_TRACKING_URI, ...)",
+    )
 
 
 Weights = Literal["merged", "adapter", "both"]
@@ -205,6 +221,30 @@ class HubSection(Options):
     )
 
 
+Arm = Literal["majority", "words", "random-weights", "frozen"]
+ARMS: tuple[Arm, ...] = ("majority", "words", "random-weights", "frozen")
+
+
+class EvidenceSection(Options):
+    """What the run is compared with, on the same rows: whether it learned anything, and whether transfer helped."""
+
+    arms: Literal["all"] | tuple[Arm, ...] = Field(
+        (),
+        description="trained beside the strategy and compared with it. majority: the commonest label, or the mean, "
+        "which is always there; words: TF-IDF of words and pairs of words with logistic or ridge regression; "
+        "random-weights: the same architecture without the pretrained weights; frozen: a linear probe. all: those that "
+        "fit the task. By default nothing is compared",
+    )
+    seeds: int = Field(
+        1, gt=0, description="train the strategy with so many seeds, from training.seed on; every one is told"
+    )
+
+    @property
+    def asked(self) -> bool:
+        """Whether anything beside the run itself is wanted."""
+        return bool(self.arms) or self.seeds > 1
+
+
 class Recipe(Options):
     """One fine-tuning job: a pretrained checkpoint, a dataset, a task and a strategy.
 
@@ -219,6 +259,7 @@ class Recipe(Options):
     metrics: tuple[str, ...] = Field(
         default=(), description="what is computed on every split; by default the task's own"
     )
+    evidence: EvidenceSection = EvidenceSection()
     hub: HubSection = HubSection()
 
     def __init__(self, **sections: Any) -> None:
@@ -234,6 +275,11 @@ class Recipe(Options):
         problems += checks.contradictions(Recipe, sections, problems)
         if problems:
             raise RecipeError(problems)
+
+    @property
+    def data_seed(self) -> int:
+        """What rows are drawn by: other seeds of training are then compared on the same rows."""
+        return self.training.seed if self.data.seed is None else self.data.seed
 
     @model_validator(mode="after")
     def _fill_in(self) -> Recipe:

@@ -20,7 +20,7 @@ from hftransfer.registry import METRICS, Options
 from hftransfer.report.classes import class_table
 from hftransfer.report.example import FILES, asked, examples, widget
 from hftransfer.report.front_matter import as_yaml, front_matter, library, set_aside
-from hftransfer.report.markdown import Markdown, bounds, escaped, fenced, number, visible
+from hftransfer.report.markdown import Markdown, apart, bounds, escaped, fenced, number, visible
 from hftransfer.report.origins import chain, checkpoint_origin, data_origin, without_places
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -85,6 +85,7 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         fenced=fenced,
         number=number,
         bounds=bounds,
+        apart=apart,
         checkpoint=checkpoint_origin(result.checkpoint),
         chain=[(one, checkpoint_origin(one["checkpoint"])) for one in chain(result.checkpoint)],
         data=data_origin(result),
@@ -95,6 +96,8 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         summary=(type(result.recipe.strategy).__doc__ or "").strip().splitlines()[0],
         settings=[*_settings(result)],
         scores=[*_scores(result)],
+        guesses=[*_guesses(result)],
+        against={one["arm"]: one for one in result.evidence.get("comparisons", ())},
         tables=[one for one in result.recipe.metrics if not METRICS.get(one).scalar],
         classes=class_table(result),
         environment=_json(run_dir.environment),
@@ -119,11 +122,17 @@ def _scores(result: Result) -> Iterator[Score]:
             if metric == "loss" or METRICS.get(metric).scalar:
                 free = {
                     name: splits[split][metric]
-                    for name, splits in result.baselines.items()
+                    for name, splits in _guesses(result).items()
                     if metric in splits.get(split, {})
                 }
                 interval = result.intervals.get(split, {}).get(metric)
                 yield Score(split, result.examples[split], metric, value, interval, free)
+
+
+def _guesses(result: Result) -> dict[str, Any]:
+    """The baselines that cost nothing: not the arms that were trained."""
+    trained = {arm["name"] for arm in result.evidence.get("arms", ()) if arm["trained"] is not None}
+    return {name: splits for name, splits in result.baselines.items() if name not in trained}
 
 
 def _settings(result: Result) -> Iterator[tuple[str, str]]:

@@ -63,6 +63,11 @@ def number(value: Any) -> Markdown:
     return Markdown("not defined" if value is None else f"{value:.4f}")
 
 
+def apart(value: float) -> Markdown:
+    """A difference of two scores."""
+    return Markdown(f"{value:+.4f}")
+
+
 def bounds(value: Any) -> Markdown:
     """An interval, or a dash where there is none."""
     return Markdown("-" if value is None else f"{value[0]:.4f} to {value[1]:.4f}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,9 @@ def hub_id(name: Any) -> str | None:
 
 def checkpoint_origin(checkpoint: Mapping[str, Any]) -> Origin:
     """checkpoint: as result.json has it."""
+    if checkpoint.get("random_weights"):
+        origin = checkpoint_origin({**checkpoint, "random_weights": False})
+        return replace(origin, told=Markdown(f"random weights in the architecture of {origin.told}"))
     name = str(checkpoint["name"])
     if hub := hub_id(name):
         return Origin(name, hub, Markdown(f"[{hub}]({HUB}{hub})"))
@@ -63,7 +67,10 @@ def chain(checkpoint: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
 def base_model(checkpoint: Mapping[str, Any]) -> str | None:
     """The Hub id that a model descends from, by no other model or by those of local runs."""
     every = [checkpoint, *(one["checkpoint"] for one in chain(checkpoint))]
-    return next((hub for one in every if (hub := hub_id(one["name"]))), None)
+    kept = takewhile(
+        lambda one: not one.get("random_weights"), every
+    )  # of what has none of its weights it is no model
+    return next((hub for one in kept if (hub := hub_id(one["name"]))), None)
 
 
 def data_origin(result: Result) -> Origin:

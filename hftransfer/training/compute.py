@@ -8,8 +8,9 @@ import platform
 import resource
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -103,10 +104,33 @@ def seed_everything(*key: int) -> None:
     np.random.seed(seeds.generate_state(4))
 
 
+def forget_peak_memory() -> bool:
+    """Let `peak_memory` tell of what comes from here on, and give freed memory back. False where that cannot be done,
+    and it goes on telling of all that was."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+        return True
+    if sys.platform != "linux":
+        return False
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)
+    if trim is not None:
+        trim(0)
+    try:
+        Path("/proc/self/clear_refs").write_text("5")  # proc(5): resets the peak of the resident set
+    except OSError:
+        return False
+    return True
+
+
 def peak_memory() -> int:
     """The most memory used so far, in bytes: of the GPU where there is one, else of this process."""
     if torch.cuda.is_available():
         return int(torch.cuda.max_memory_allocated())
+    with suppress(OSError):  # rusage keeps the peak of before `forget_peak_memory`
+        for line in Path("/proc/self/status").read_text().splitlines():
+            if line.startswith("VmHWM:"):
+                return int(line.split()[1]) * 1024
     unit = 1 if sys.platform == "darwin" else 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 

@@ -69,6 +69,7 @@ def test_alone_it_lists_its_commands() -> None:
         "copy",
         "evaluate",
         "predict",
+        "compare",
         "cache",
         "schema",
         "env",

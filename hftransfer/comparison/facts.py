@@ -1,0 +1,165 @@
+"""What a comparison says, as facts."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hftransfer.files import plain
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True)
+class Row:
+    """A run. run: its folder or repository. rank: from 1, the best of its group; None without a value to rank by.
+
+    value: the score; None where it is not defined. interval: (low, high) at 95 %. seconds: of the whole run. trained:
+    parameters. settings: dotted key of the recipe -> value, of those that differ within the group.
+    """
+
+    run: str
+    rank: int | None
+    value: float | None
+    interval: tuple[float, float] | None
+    seconds: float
+    trained: int
+    peak_memory_bytes: int
+    settings: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that were scored on the same rows, the best first.
+
+    metric: what they are ranked by, on the split's `examples` rows of `data`. higher_is_better: its direction.
+    settings: the dotted keys that differ. verdict: whether the first two can be told apart, in a sentence; difference:
+    the same as facts (see `metrics.paired.Difference`, the first run against the second), None where there are none.
+    apart: why these are not ranked against those of the first group; empty for that one.
+    """
+
+    task: str
+    data: str
+    split: str
+    examples: int
+    metric: str
+    higher_is_better: bool
+    rows: tuple[Row, ...]
+    settings: tuple[str, ...]
+    verdict: str
+    difference: Mapping[str, Any] | None = None
+    apart: str = ""
+
+    @property
+    def title(self) -> str:
+        direction = "" if self.higher_is_better else ", lower is better"
+        return f"{self.task}: {self.metric} on {self.examples:,} {self.split} rows of {self.data}{direction}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Runs beside one another. left_out: runs that are not among them -> why."""
+
+    groups: tuple[Group, ...]
+    left_out: Mapping[str, str]
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """Every run, group by group, the best of each first."""
+        return tuple(row for group in self.groups for row in group.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """As JSON can hold it."""
+        facts: dict[str, Any] = plain(dataclasses.asdict(self))
+        return facts
+
+    @property
+    def _settings(self) -> list[str]:
+        return list(dict.fromkeys(key for group in self.groups for key in group.settings))
+
+    @cached_property
+    def frame(self) -> pandas.DataFrame:
+        """A row a run: group (from 1), rank, run, task, data, split, examples, metric, score, low, high, seconds,
+        trained, peak_memory_bytes, and a column for every setting that differs."""
+        import pandas
+
+        numbered = [(number, group, row) for number, group in enumerate(self.groups, 1) for row in group.rows]
+        frame = pandas.DataFrame([_columns(*one) for one in numbered]).astype({"rank": "Int64"})
+        for key in self._settings:
+            # As they are: a column of numbers with a gap would make 1.0 of 1.
+            frame[key] = pandas.Series([row.settings.get(key) for _, _, row in numbered], dtype=object)
+        return frame
+
+    def to_csv(self) -> str:
+        """`frame` as comma-separated values, settings as a recipe would have them."""
+        shown = self.frame.assign(
+            **{key: [told(row, [key])[0] for row in self.rows] for key in self._settings}
+        )
+        text: str = shown.to_csv(index=False, lineterminator="\n")
+        return text
+
+    def to_html(self) -> str:
+        """A page of its own, which asks no network for anything; with the plot, where matplotlib is installed."""
+        from hftransfer.comparison.page import page
+
+        return page(self)
+
+    def plot(self, file: str | Path | None = None) -> Any:
+        """The scores with their intervals, as a `matplotlib.figure.Figure`, also written to `file` (png, svg, pdf).
+
+        Raises InputError without matplotlib, and for a file of another kind.
+        """
+        from hftransfer.comparison.plot import plot, write
+
+        figure = plot(self)
+        if file is not None:
+            write(figure, Path(file))
+        return figure
+
+    def _repr_html_(self) -> str:
+        from hftransfer.comparison.page import tables
+
+        return tables(self)
+
+
+def _columns(number: int, group: Group, row: Row) -> dict[str, Any]:
+    low, high = row.interval or (None, None)
+    return {
+        "group": number,
+        "rank": row.rank,
+        "run": row.run,
+        "task": group.task,
+        "data": group.data,
+        "split": group.split,
+        "examples": group.examples,
+        "metric": group.metric,
+        "score": row.value,
+        "low": low,
+        "high": high,
+        "seconds": row.seconds,
+        "trained": row.trained,
+        "peak_memory_bytes": row.peak_memory_bytes,
+    }
+
+
+def costs(row: Row) -> tuple[str, str, str]:
+    """Seconds, trained parameters and peak memory, for people."""
+    return f"{row.seconds:,.0f} s", f"{row.trained:,}", f"{row.peak_memory_bytes / 2**30:.1f} GiB"
+
+
+def score(row: Row) -> tuple[str, str]:
+    """(the value, its interval), for people."""
+    value = "not defined" if row.value is None else f"{row.value:.4f}"
+    return value, "" if row.interval is None else "{:.4f} to {:.4f}".format(*row.interval)
+
+
+def told(row: Row, keys: Sequence[str]) -> list[str]:
+    """The values of settings, as a recipe would have them; empty where there is no such setting."""
+    from hftransfer.recipe import in_yaml
+
+    return [in_yaml(row.settings[key]) if key in row.settings else "" for key in keys]

@@ -1,0 +1,91 @@
+"""What a run scores on the resamples of its rows, and which rows it gets right: what comparing it with another takes.
+
+The resamples of so many rows are always the same, so that two runs on the same rows are compared by a subtraction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from hftransfer.errors import RunDirectoryError
+from hftransfer.files import beside
+from hftransfer.metrics.intervals import bounds, resampled
+from hftransfer.metrics.paired import Measured
+from hftransfer.tasks.base import Predictions
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+RIGHT = "right"
+"""In the file, beside the metrics: none of them is called so."""
+
+
+@dataclass(frozen=True)
+class Resampled:
+    """Of one split. metrics: name -> values on the resamples, (R,). right: which rows are right, (N,), where accuracy
+    is among the metrics."""
+
+    metrics: Mapping[str, NDArray[np.float64]]
+    right: NDArray[np.bool_] | None = None
+
+    @property
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        return bounds(self.metrics)
+
+    def measured(self, metric: str, value: float | None) -> Measured:
+        """A metric whose value on the rows themselves is `value`, as it is compared."""
+        return Measured(value, self.metrics.get(metric), self.right if metric == "accuracy" else None)
+
+
+def on_resamples(
+    names: Sequence[str], predictions: Predictions, references: Any, labels: Sequence[str]
+) -> Resampled:
+    """The named metrics of predictions. references: one a row."""
+    values = resampled(
+        names,
+        references=references,
+        predictions=predictions.values,
+        scores=predictions.scores,
+        labels=labels,
+    )
+    if "accuracy" not in names:
+        return Resampled(values)
+    right = np.equal(predictions.values, references).reshape(len(references), -1).all(axis=1)
+    return Resampled(values, right)
+
+
+def write_resampled(path: Path, splits: Mapping[str, Resampled]) -> None:
+    """Write beside `path`, then rename. splits: by name."""
+    arrays: dict[str, Any] = {}
+    for split, one in splits.items():
+        arrays |= {f"{split}/{name}": values for name, values in one.metrics.items()}
+        if one.right is not None:
+            arrays[f"{split}/{RIGHT}"] = one.right
+    path.parent.mkdir(parents=True, exist_ok=True)
+    new = beside(path, "new")
+    with new.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+    new.replace(path)
+
+
+def read_resampled(path: Path) -> dict[str, Resampled]:
+    """Split -> what was written; a split without a metric that can be resampled is not there.
+
+    Raises RunDirectoryError where there is no file.
+    """
+    if not path.is_file():
+        raise RunDirectoryError(
+            f"{path} is not there: what was scored cannot be compared with anything",
+            hint="a run from before it was kept: run its recipe anew",
+        )
+    found: dict[str, dict[str, Any]] = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for key in arrays.files:
+            split, _, name = key.partition("/")
+            found.setdefault(split, {})[name] = arrays[key]
+    return {split: Resampled(metrics=of, right=of.pop(RIGHT, None)) for split, of in found.items()}

@@ -1,0 +1,193 @@
+"""A run with everything that it can be compared with: what is written down, and that nothing is trained twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from cli_runner import hftransfer
+from toy import toy_recipe, write_images, write_texts
+
+from hftransfer.errors import DataError, RunDirectoryError
+from hftransfer.recipe import Recipe, dump_recipe
+from hftransfer.report import card
+from hftransfer.result import Result
+from hftransfer.run_directory import RunDirectory
+from hftransfer.runner import run
+from hftransfer.training.events import Event, Note, Stage
+
+Tiny = Callable[..., Path]
+ARMS = ["majority", "words", "random-weights", "frozen"]
+
+
+def asking(recipe: Recipe, **evidence: Any) -> Recipe:
+    return recipe.model_copy(update={"evidence": type(recipe.evidence)(**evidence)})
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_texts(tmp_path_factory.mktemp("texts") / "data")
+
+
+@pytest.fixture(scope="module")
+def recipe(tiny_checkpoint: Tiny, data: Path) -> Recipe:
+    return toy_recipe(tiny_checkpoint("bert"), data, strategy="full")
+
+
+@pytest.fixture(scope="module")
+def proven(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(asking(recipe, arms="all"), output=tmp_path_factory.mktemp("runs") / "run")
+
+
+def test_the_evidence_is_as_documented(proven: Result) -> None:
+    evidence = proven.evidence
+    assert Result.read(proven.run_dir).evidence == json.loads(json.dumps(evidence))
+    assert (evidence["metric"], evidence["split"], evidence["rows"]) == ("accuracy", "test", 24)
+    assert [one["name"] for one in evidence["arms"]] == ["full", *ARMS]
+    assert [one["arm"] for one in evidence["comparisons"]] == ARMS
+    assert evidence["failed"] == evidence["left_out"] == {}
+    ours = proven.metrics["test"]["accuracy"]
+    for arm, one in zip(evidence["arms"][1:], evidence["comparisons"], strict=True):
+        assert one["difference"] == pytest.approx(ours - arm["metrics"]["test"]["accuracy"])
+        assert proven.baselines[arm["name"]] == arm["metrics"]
+        assert one["verdict"] in ("better", "worse", "undetermined")
+        assert one["p"] is not None
+    words = evidence["arms"][2]
+    assert words["run"] is None
+    assert words["metrics"]["test"]["accuracy"] > 0.9
+    assert next(iter(proven.baselines)) == "majority"
+    assert [(one["seed"], one["value"], one["run"]) for one in evidence["seeds"]] == [(0, ours, ".")]
+    names = [one["name"] for one in evidence["arms"]]
+    assert evidence["cheapest_within_noise"] in names
+
+
+def test_every_arm_is_a_run_of_its_own(proven: Result) -> None:
+    trained = {"random-weights": "full", "frozen": "frozen"}
+    for name, strategy in trained.items():
+        (told,) = [one for one in proven.evidence["arms"] if one["name"] == name]
+        arm = Result.read(proven.run_dir / told["run"])
+        assert arm.strategy == strategy
+        assert arm.metrics == told["metrics"]
+        assert arm.parameters["trained"] == told["trained"]
+        assert told["seconds"] > 0
+        assert told["peak_memory_bytes"] > 1e7
+        assert not (arm.run_dir / "checkpoints").exists()
+        assert arm.predict(["the red and the blue"])
+    scratch = Result.read(proven.run_dir / "evidence" / "random-weights")
+    assert scratch.recipe.checkpoint.random_weights
+    assert scratch.parameters == proven.parameters
+    assert "every weight starts from random" in " ".join(scratch.findings)
+    rows = [row_numbers(one) for one in (proven, scratch)]
+    assert rows[0].equals(rows[1])
+
+
+def row_numbers(result: Result) -> Any:
+    return pd.read_parquet(result.run_dir / "predictions" / "test.parquet")["row"]
+
+
+def test_the_card_says_it(proven: Result) -> None:
+    text = RunDirectory(proven.run_dir).card.read_text()
+    assert text == card(proven)
+    assert "## Evidence" in text
+    for arm in ARMS:
+        assert f"| {arm} |" in text
+    assert (
+        "| split | rows | metric | score | 95 % interval | majority |\n" in text
+    )  # a trained arm is no guess
+    scratch = Result.read(proven.run_dir / "evidence" / "random-weights")
+    assert "random weights in the architecture of" in card(scratch)
+
+
+def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    """As after a kill before the last of it, another seed: the arms are there, result.json without evidence."""
+    copy = shutil.copytree(proven.run_dir, tmp_path / "run")
+    facts = json.loads((copy / "result.json").read_text())
+    facts["evidence"], facts["baselines"] = {}, {"majority": facts["baselines"]["majority"]}
+    (copy / "result.json").write_text(json.dumps(facts))
+    before = {one: one.stat().st_mtime_ns for one in copy.rglob("model.safetensors")}
+    events: list[Event] = []
+    again = run(asking(recipe, arms="all", seeds=2), output=copy, resume=True, watch=events.append)
+    assert before == {one: one.stat().st_mtime_ns for one in before}
+    assert [one.name for one in events if isinstance(one, Stage)].count("train") == 1
+    for one, other in zip(again.evidence["arms"], proven.evidence["arms"], strict=True):
+        assert (one["name"], one["metrics"]) == (other["name"], other["metrics"])
+    assert json.dumps(again.evidence["comparisons"]) == json.dumps(proven.evidence["comparisons"])
+    first, second = again.evidence["seeds"]
+    assert (first["seed"], second["seed"], second["run"]) == (0, 1, "evidence/seed-1")
+    assert again.evidence["mean"] == pytest.approx((first["value"] + second["value"]) / 2)
+    assert "Over 2 seeds" in again.evidence["verdict"]
+    other = Result.read(copy / second["run"])
+    assert (other.recipe.training.seed, other.recipe.data_seed) == (1, 0)
+    assert row_numbers(other).equals(row_numbers(proven))
+    events.clear()
+    run(asking(recipe, arms="all", seeds=2), output=copy, resume=True, watch=events.append)
+    assert [one.message for one in events if isinstance(one, Note)] == [
+        f"the run in {copy} is finished already"
+    ]
+
+
+def test_a_finished_run_can_be_asked_for_more(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    """But not for what would make it another run; nor on other rows."""
+    copy = shutil.copytree(proven.run_dir, tmp_path / "run")
+    shutil.rmtree(copy / "evidence")
+    plain = json.loads((copy / "result.json").read_text())
+    plain["evidence"] = {}
+    (copy / "result.json").write_text(json.dumps(plain))
+    (copy / "model" / "README.md").write_text("mine")
+    more = run(asking(recipe, arms=["words"]), output=copy, resume=True)
+    assert [one["name"] for one in more.evidence["arms"]] == ["full", "majority", "words"]
+    assert more.recipe.evidence.arms == ("words",)
+    assert (copy / "model" / "README.md").read_text() == "mine"
+    longer = recipe.model_copy(update={"training": recipe.training.model_copy(update={"epochs": 9})})
+    with pytest.raises(RunDirectoryError, match="another recipe: epochs: 9"):
+        run(asking(longer, arms=["words"]), output=copy, resume=True)
+    facts = json.loads((copy / "data.json").read_text())
+    (copy / "data.json").write_text(json.dumps({**facts, "fingerprint": "other"}))
+    with pytest.raises(DataError, match="nothing can be compared"):
+        run(asking(recipe, arms=["frozen"]), output=copy, resume=True)
+
+
+def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    """A file where the arm's folder should be."""
+    copy = shutil.copytree(proven.run_dir, tmp_path / "run")
+    shutil.rmtree(copy / "evidence" / "frozen")
+    (copy / "evidence" / "frozen").write_text("in the way")
+    facts = json.loads((copy / "result.json").read_text())
+    (copy / "result.json").write_text(json.dumps({**facts, "evidence": {}}))
+    events: list[Event] = []
+    told = run(asking(recipe, arms="all"), output=copy, resume=True, watch=events.append)
+    assert [one["name"] for one in told.evidence["arms"]] == ["full", "majority", "words", "random-weights"]
+    assert "is a file" in told.evidence["failed"]["frozen"]
+    assert any("not compared with frozen" in one.message for one in events if isinstance(one, Note))
+    assert "frozen failed: " in RunDirectory(copy).card.read_text()
+
+
+@pytest.mark.long
+def test_several_processes_train_the_arms_together(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(dump_recipe(recipe))
+    asked = ("run", tmp_path / "recipe.yaml", "evidence.seeds=2", "--prove", "--processes", "2")
+    done = hftransfer(*asked, "--output", tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    evidence = Result.read(tmp_path / "run").evidence
+    assert [one["name"] for one in evidence["arms"]] == ["full", *ARMS]
+    assert (len(evidence["seeds"]), evidence["failed"]) == (2, {})
+    assert evidence["verdict"] in " ".join(done.stdout.split())
+    environment = json.loads((tmp_path / "run" / "evidence" / "frozen" / "environment.json").read_text())
+    assert environment["processes"] == 2
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("family", ["resnet", "vit"])
+def test_images(tiny_checkpoint: Tiny, family: str, tmp_path: Path) -> None:
+    images = toy_recipe(
+        tiny_checkpoint(family), write_images(tmp_path / "images"), task="image-classification"
+    )
+    evidence = run(asking(images, arms="all"), output=tmp_path / "run").evidence
+    assert [one["name"] for one in evidence["arms"]] == ["full", "majority", "random-weights", "frozen"]
+    assert evidence["failed"] == {}
+    assert "image-classification" in evidence["left_out"]["words"]

@@ -1,0 +1,111 @@
+"""What arms and seeds show, said: of simulated scores, without a model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+from toy import toy_recipe
+
+from hftransfer.evidence.arms import Scored
+from hftransfer.evidence.verdict import facts
+from hftransfer.metrics.intervals import Resamples
+from hftransfer.resampled import Resampled
+
+ROWS = 400
+
+
+def arm(name: str, right: int, *, shift: int = 0, seconds: float = 1.0, trained: int | None = 10) -> Scored:
+    """Right on so many rows, from row `shift` on."""
+    rows = (np.arange(ROWS) - shift) % ROWS < right
+    there = Resampled({"accuracy": Resamples(ROWS).means(rows.astype(float))}, rows)
+    metrics = {"validation": {"accuracy": right / ROWS, "loss": 0.5}}
+    intervals = {"validation": there.intervals}
+    return Scored(
+        name, metrics, intervals, {"validation": there}, seconds, trained, 10**6, f"evidence/{name}"
+    )
+
+
+def told(
+    tmp_path: Path, ours: Scored, arms: list[Scored], seeds: dict[int, Scored] | None = None
+) -> dict[str, Any]:
+    recipe = toy_recipe(tmp_path / "checkpoint", tmp_path / "data")
+    guess = {"majority": {"validation": {"accuracy": 0.5}}}
+    result: Any = SimpleNamespace(baselines=guess, examples={"validation": ROWS})
+    return facts(ours, arms, recipe, result, seeds or {0: ours})
+
+
+def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
+    ours = arm("full", 320, seconds=50)
+    found = told(
+        tmp_path,
+        ours,
+        [
+            arm("majority", 200, seconds=0),
+            arm("words", 316, shift=30),
+            arm("frozen", 380, shift=350, seconds=3),
+        ],
+    )
+    verdicts = {one["arm"]: one["verdict"] for one in found["comparisons"]}
+    assert verdicts == {"majority": "better", "words": "undetermined", "frozen": "worse"}
+    for one in found["comparisons"]:
+        low, high = one["interval"]
+        assert low <= one["difference"] <= high
+        assert (one["verdict"] == "undetermined") == (low <= 0 <= high) == (one["p"] >= 0.05)
+    assert found["cheapest_within_noise"] == "frozen"
+    text = found["verdict"]
+    assert text.startswith("accuracy of full on 400 validation rows, which also chose the weights: 0.8000 (")
+    assert "Better than majority: +0.3000 (" in text
+    words = found["comparisons"][1]
+    apart = "+0.0100 ({:+.4f} to {:+.4f})".format(*words["interval"])
+    can_show = f"these rows can show one of {words['smallest_detectable']:.4f} or more"
+    assert f"Undetermined against words: {apart}; {can_show}" in text
+    assert "Worse than frozen: -0.1500 (" in text
+    assert found["transfer_gain"] is None
+
+
+@pytest.mark.parametrize(
+    ("right", "said"),
+    [
+        (200, "Transfer gain over random-weights: +0.3000 ("),
+        (390, "Negative transfer, worse than random-weights: -0.1750 ("),
+        (322, "Transfer gain over random-weights undetermined: -0.0050 ("),
+    ],
+)
+def test_transfer_gain_and_negative_transfer(tmp_path: Path, right: int, said: str) -> None:
+    found = told(tmp_path, arm("full", 320), [arm("random-weights", right)])
+    assert said in found["verdict"]
+    assert found["transfer_gain"]["difference"] == pytest.approx((320 - right) / ROWS)
+
+
+def test_the_cheapest_of_those_that_are_not_known_to_be_worse(tmp_path: Path) -> None:
+    arms = [
+        arm("words", 321, shift=2, seconds=1),
+        arm("frozen", 322, seconds=30),
+        arm("majority", 200, seconds=0),
+    ]
+    found = told(tmp_path, arm("full", 323, seconds=100), arms)
+    assert found["cheapest_within_noise"] == "words"  # majority is cheaper, and worse
+    assert told(tmp_path, arm("full", 390, seconds=100), arms)["cheapest_within_noise"] == "full"
+
+
+def test_every_seed_is_told_and_collapsed_ones_are_named(tmp_path: Path) -> None:
+    ours = arm("full", 300)
+    seeds = {0: ours, 1: arm("seed-1", 200), 2: arm("seed-2", 310)}
+    found = told(tmp_path, ours, [], seeds)
+    assert [one["collapsed"] for one in found["seeds"]] == [False, True, False]
+    assert found["mean"] == pytest.approx(0.675)
+    assert found["sd"] == pytest.approx(np.std([0.75, 0.5, 0.775], ddof=1))
+    assert "Over 3 seeds: mean 0.6750, sd 0.1521, from 0.5000 to 0.7750." in found["verdict"]
+    assert found["verdict"].endswith("Collapsed (not above the majority): seed 1.")
+
+
+def test_a_metric_that_is_not_defined(tmp_path: Path) -> None:
+    none = {"validation": {"accuracy": None, "f1": None, "loss": None}}
+    ours = Scored("full", none, {}, {})
+    found = told(tmp_path, ours, [arm("words", 300)])
+    assert found["comparisons"] == []
+    assert found["verdict"] == "loss is not defined on the validation rows: nothing can be compared."
