@@ -102,6 +102,13 @@ TABLE: tuple[Metric, ...] = (
         needs_scores=True,
     ),
     Measure(
+        name="ece",
+        summary="expected calibration error in 15 bins: how far scores are from the shares that are right, 0 to 1",
+        module="hftransfer.metrics.calibration:ece",
+        higher_is_better=False,
+        needs_scores=True,
+    ),
+    Measure(
         name="mse",
         summary="mean squared error, mean over targets",
         module=f"{REGRESSION}mse",
