@@ -7,7 +7,7 @@ there is no such layer is T kept with the task's settings, and applied where pre
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -68,7 +68,8 @@ def fold_temperature(job: Job) -> bool:
     settings = job.pretrained.settings
     if TEMPERATURE not in settings:
         return True
-    layer = _logits_layer(job)
+    batch = probe_rows(job)
+    layer = logits_layer(job.model.eval(), len(job.splits.labels), lambda: _logits(job, batch))
     if layer is None:
         return False
     _scale(layer, 1 / settings[TEMPERATURE])
@@ -76,21 +77,21 @@ def fold_temperature(job: Job) -> bool:
     return True
 
 
-def _logits_layer(job: Job) -> nn.Module | None:
-    """The trained module whose parameters, halved, halve the logits of some rows: they are linear in them.
+def logits_layer(model: nn.Module, outputs: int, ask: Callable[[], Tensor]) -> nn.Module | None:
+    """The trained module whose parameters, divided by a number, divide the logits by it; None where there is none.
 
-    Halving is exact in floating point of any size, so that what comes out tells apart what a smaller step would not.
+    outputs: logits of a row. ask: gives the model's logits of some rows. All that may be it is tried, the last first,
+    by halving: that is exact in floating point, so that nothing else can look like it. The model is left as it was.
     """
-    batch, outputs = probe_rows(job), len(job.splits.labels)
-    whole = _logits(job, batch)
+    whole = ask()
     close = EQUAL * float(whole.abs().max().clamp(min=1.0))
-    for module in reversed([*job.model.modules()]):
+    for module in reversed([*model.modules()]):
         own = [*module.parameters(recurse=False)]
         if not own or not all(one.requires_grad and one.ndim and one.shape[0] == outputs for one in own):
             continue
         before = [one.detach().clone() for one in own]
         _scale(module, 0.5)
-        halved = _logits(job, batch)
+        halved = ask()
         with torch.no_grad():
             for parameter, value in zip(own, before, strict=True):
                 parameter.copy_(value)
@@ -100,9 +101,8 @@ def _logits_layer(job: Job) -> nn.Module | None:
 
 
 def _logits(job: Job, batch: dict[str, Tensor]) -> Tensor:
-    job.module.eval()
     with torch.inference_mode():
-        logits: Tensor = job.task.run(job.module, batch, job.pretrained).logits
+        logits: Tensor = job.task.run(job.module.eval(), batch, job.pretrained).logits
     return logits.float()
 
 

@@ -46,7 +46,7 @@ def fit(logits: NDArray[np.float64], references: NDArray[np.int64]) -> Temperatu
 
     slopes = _slopes(logits, references)
     if not abs(slopes.sum()) > ERRORS * math.sqrt(np.square(slopes).sum()):
-        return Temperature(1.0, f"{len(logits)} validation rows do not tell it from another")
+        return Temperature(1.0, f"{len(logits)} validation rows show no other to be better")
     bounds = (math.log(LOWEST), math.log(HIGHEST))
     found = minimize_scalar(
         lambda log: _likelihoods(logits / math.exp(log), references).mean(),
