@@ -84,7 +84,7 @@ def logits_layer(model: nn.Module, outputs: int, ask: Callable[[], Tensor]) -> n
     by halving: that is exact in floating point, so that nothing else can look like it. The model is left as it was.
     """
     whole = ask()
-    close = EQUAL * float(whole.abs().max().clamp(min=1.0))
+    close = EQUAL * float(whole.detach().abs().max().clamp(min=1.0))
     for module in reversed([*model.modules()]):
         own = [*module.parameters(recurse=False)]
         if not own or not all(one.requires_grad and one.ndim and one.shape[0] == outputs for one in own):

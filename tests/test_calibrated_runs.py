@@ -6,6 +6,7 @@ import csv
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,8 @@ from hftransfer.result import Result
 from hftransfer.runner import load_run, run
 
 Tiny = Callable[..., Path]
-SETTINGS = {"epochs": 12, "learning_rate": 5e-3}
+SETTINGS: dict[str, Any] = {"epochs": 12, "learning_rate": 5e-3}
+ADAPTED: dict[str, Any] = {"epochs": 12, "learning_rate": 1e-2}
 
 
 def write_doubtful_texts(folder: Path) -> Path:
@@ -51,7 +53,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def lora(tiny_checkpoint: Tiny, data: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy={"name": "lora", "rank": 4}, **SETTINGS)
+    recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy={"name": "lora", "rank": 4}, **ADAPTED)
     recipe = recipe.model_copy(update={"metrics": ("accuracy", "f1", "ece")})
     return run(recipe, output=tmp_path_factory.mktemp("runs") / "lora")
 
@@ -104,45 +106,56 @@ def test_evaluate_says_what_the_run_said(lora: Result) -> None:
         assert lora.evaluate(split=split).metrics == pytest.approx(told, abs=1e-5)
 
 
-def test_resuming_does_not_divide_twice(tiny_checkpoint: Tiny, data: Path, tmp_path: Path) -> None:
+def test_one_training_scored_in_every_way(
+    tiny_checkpoint: Tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     recipe = toy_recipe(tiny_checkpoint("bert"), data, **SETTINGS)
-    weights = []
-    for resume in (False, True):  # the second as if the first had been killed while it was scored
-        job, done = trained(recipe, tmp_path, resume=resume)
-        before = job.model.classifier.weight.detach().clone()
-        told = stages.score(job, done).calibration
-        assert told["folded"]
-        assert told["temperature"] > 1.1
-        weights.append((before, job.model.classifier.weight.detach() * told["temperature"]))
-    (first, folded), (second, again) = weights
-    assert torch.equal(first, second)
-    assert torch.allclose(folded, first, atol=1e-6)
-    assert torch.allclose(again, second, atol=1e-6)
+    job, done = trained(recipe, tmp_path)
+    weight = job.model.classifier.weight
+    before = weight.detach().clone()
+    alone = recipe.model_copy(update={"task": recipe.task.model_copy(update={"calibration": "none"})})
 
-
-def test_none_leaves_the_scores_alone(tiny_checkpoint: Tiny, data: Path, tmp_path: Path) -> None:
-    made = []
-    for calibration in ("none", "temperature"):
-        task = {"name": "text-classification", "calibration": calibration}
-        recipe = toy_recipe(tiny_checkpoint("bert"), data, task=task, **SETTINGS)
-        job, done = trained(recipe, tmp_path / calibration)
-        made.append((stages.score(job, done), done.best))
-    (none, best), (told, same) = made
+    none = stages.score(replace(job, recipe=alone), done)
     assert none.calibration == {}
-    assert best == same
-    assert none.metrics == told.metrics  # accuracy, F1 and the training's loss know no temperature
-    assert (none.predictions["test"].values == told.predictions["test"].values).all()
-    assert abs(none.predictions["test"].scores - told.predictions["test"].scores).max() > 0.05
+    assert torch.equal(weight, before)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(hftransfer.calibration, "logits_layer", lambda *_: None)
+        kept = stages.score(job, done)
+    assert kept.calibration["folded"] is False
+    assert "is not in the saved weights" in kept.findings[0]
+    temperature = kept.calibration["temperature"]
+    assert temperature > 1.3
+    assert job.pretrained.settings == {"temperature": temperature}
+    assert torch.equal(weight, before)
+
+    folded = stages.score(job, done)
+    assert folded.calibration == {**kept.calibration, "folded": True}
+    assert folded.findings == ()
+    assert job.pretrained.settings == {}
+    assert torch.allclose(weight * temperature, before, atol=1e-6)
+
+    # Labels, and what is made of them alone, know no temperature; nor does the training's loss.
+    assert none.metrics == kept.metrics == folded.metrics
+    assert abs(none.predictions["test"].scores - folded.predictions["test"].scores).max() > 0.05
+
+    # A run that was killed as it was scored divides the weights of its best checkpoint, and those are whole.
+    again, done = trained(recipe, tmp_path, resume=True)
+    assert torch.equal(again.model.classifier.weight, before)
+    assert stages.score(again, done).calibration == folded.calibration
+    assert torch.equal(again.model.classifier.weight, weight)
 
 
+@pytest.mark.long
 def test_where_no_layer_gives_the_logits_predict_divides(
     tiny_checkpoint: Tiny, data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As for learners of scikit-learn. A pipeline then gives the bare scores, and the proof knows."""
+    """A pipeline then gives the bare scores, and the proof knows."""
     monkeypatch.setattr(hftransfer.calibration, "logits_layer", lambda *_: None)
     result = run(toy_recipe(tiny_checkpoint("bert"), data, **SETTINGS), output=tmp_path / "run")
     assert result.calibration["folded"] is False
-    assert any("is not in the saved weights" in finding for finding in result.findings)
+    assert "is not in the saved weights" in result.findings[-1]
+    assert "applied by predict and evaluate alone" in (result.model / "README.md").read_text()
     expected, texts = scores(result, "test")
     said = result.predict(texts[:20])
     own = np.array([[one.scores[label] for label in result.labels] for one in said])
@@ -156,21 +169,24 @@ def test_where_no_layer_gives_the_logits_predict_divides(
 
 @pytest.mark.long
 @pytest.mark.parametrize(
-    "strategy",
+    ("strategy", "folded"),
     [
-        {"name": "frozen", "head": {"name": "gradient-boosting"}},
-        {"name": "frozen", "pooling": "mean", "head": {"name": "mlp"}},
+        ({"name": "frozen", "head": {"name": "knn", "neighbors": 3}}, False),
+        ({"name": "frozen", "pooling": "mean", "head": {"name": "mlp"}}, True),
+        ({"name": "lora", "rank": 4, "layers": 1}, True),  # above frozen blocks that are not run again
     ],
-    ids=["learner", "mlp"],
+    ids=["learner", "mlp", "upper-blocks"],
 )
-def test_other_heads(tiny_checkpoint: Tiny, data: Path, tmp_path: Path, strategy: Any) -> None:
+def test_other_heads_and_parts(
+    tiny_checkpoint: Tiny, data: Path, tmp_path: Path, strategy: Any, folded: bool
+) -> None:
     recipe = toy_recipe(tiny_checkpoint("bert"), data, strategy=strategy, epochs=40, learning_rate=3e-2)
     result = run(recipe, output=tmp_path / "run")
     assert result.calibration["temperature"] > 1.1
-    assert result.calibration["folded"] is (strategy["head"]["name"] == "mlp")
+    assert result.calibration["folded"] is folded
     expected, texts = scores(result, "test")
     own = [[one.scores[label] for label in result.labels] for one in result.predict(texts)]
-    assert own == pytest.approx(expected, abs=1e-4)
+    assert own == [pytest.approx(row, abs=1e-4) for row in expected.tolist()]
 
 
 # --- the layer -------------------------------------------------------------------------------------------------------

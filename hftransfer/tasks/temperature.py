@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 TEMPERATURE, THRESHOLDS = "temperature", "thresholds"
 """Keys of a task's settings."""
-LOWEST, HIGHEST = 0.05, 20.0
+LOWEST, HIGHEST = 0.01, 100.0
 """Between which T is looked for. Rows that are all right call for ever surer scores: there T would go on to 0."""
 ERRORS = 1.96
 """Standard errors from 0 that the slope of the likelihood at T = 1 has to be, lest the rows be few, or even enough."""
