@@ -26,6 +26,7 @@ from hftransfer.tasks.base import (
 from hftransfer.tasks.label_predictions import Values, one_label, several_labels
 from hftransfer.tasks.last_layer import last_layer, start_at_log_odds, take_units
 from hftransfer.tasks.losses import BinaryCrossEntropy, ClassLossOptions, SquaredError
+from hftransfer.tasks.problem_types import ADDED, DEFAULT_METRICS, METRICS, TARGET, UNFIT, ProblemType
 from hftransfer.tasks.temperature import TEMPERATURE, THRESHOLDS, Temperature, fit, without_temperature
 from hftransfer.tasks.thresholds import best_threshold, sigmoid
 
@@ -33,54 +34,6 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
-
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-
-AVERAGED = tuple(
-    f"{name}{suffix}" for name in ("precision", "recall", "f1") for suffix in ("", "_micro", "_weighted")
-)
-METRICS: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": (
-        "accuracy",
-        *AVERAGED,
-        "precision_binary",
-        "recall_binary",
-        "f1_binary",
-        "mcc",
-        "auroc",
-        "ece",
-        "confusion_matrix",
-    ),
-    "multi_label_classification": ("accuracy", *AVERAGED, "auroc", "average_precision", "ece"),
-    "regression": ("mse", "mae", "r2", "pearson", "spearman"),
-}
-DEFAULT_METRICS: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("accuracy", "f1"),
-    "multi_label_classification": ("f1", "f1_micro", "accuracy"),
-    "regression": ("mse", "mae", "r2", "pearson", "spearman"),
-}
-ADDED: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("prediction", "score"),
-    "multi_label_classification": ("prediction", "scores"),
-    "regression": ("prediction",),
-}
-UNFIT: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("threshold",),
-    "multi_label_classification": ("logit_adjustment",),
-    "regression": (
-        "label_smoothing",
-        "class_weights",
-        "focal",
-        "logit_adjustment",
-        "threshold",
-        "calibration",
-    ),
-}
-TARGET: Mapping[ProblemType, Column] = {
-    "single_label_classification": Column("class"),
-    "multi_label_classification": Column("classes"),
-    "regression": Column("numbers"),
-}
 
 
 class Classification(ClassLossOptions, Task):

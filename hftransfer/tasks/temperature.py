@@ -44,6 +44,8 @@ def fit(logits: NDArray[np.float64], references: NDArray[np.int64]) -> Temperatu
     import numpy as np
     from scipy.optimize import minimize_scalar
 
+    if references.ndim == 1:
+        logits = logits - logits.max(axis=1, keepdims=True)  # a softmax knows no difference
     slopes = _slopes(logits, references)
     if not abs(slopes.sum()) > ERRORS * math.sqrt(np.square(slopes).sum()):
         return Temperature(1.0, f"{len(logits)} validation rows show no other to be better")
@@ -62,28 +64,28 @@ def fit(logits: NDArray[np.float64], references: NDArray[np.int64]) -> Temperatu
 
 
 def _likelihoods(logits: NDArray[np.float64], references: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(N,): the negative log-likelihood of every row."""
+    """(N,): the negative log-likelihood of every row. logits: for a softmax, at most 0, which one of each row is."""
     import numpy as np
-    from scipy.special import logsumexp
 
     told: NDArray[np.float64]
     if references.ndim == 2:
         told = (np.logaddexp(0, logits) - references * logits).sum(axis=1)
     else:
-        told = logsumexp(logits, axis=1) - logits[np.arange(len(logits)), references]
+        told = np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(logits)), references]
     return told
 
 
 def _slopes(logits: NDArray[np.float64], references: NDArray[np.int64]) -> NDArray[np.float64]:
     """(N,): their derivatives by log T, at T = 1."""
     import numpy as np
-    from scipy.special import softmax
 
     slopes: NDArray[np.float64]
     if references.ndim == 2:
         slopes = ((references - sigmoid(logits)) * logits).sum(axis=1)
     else:
-        slopes = logits[np.arange(len(logits)), references] - (softmax(logits, axis=1) * logits).sum(axis=1)
+        chances = np.exp(logits)
+        expected = (chances * logits).sum(axis=1) / chances.sum(axis=1)
+        slopes = logits[np.arange(len(logits)), references] - expected
     return slopes
 
 
