@@ -49,8 +49,8 @@ class Classification(ClassLossOptions, Task):
     )
     threshold: Literal["tuned"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "tuned",
-        description="of several labels a row, the score from which a label is given; tuned: the best F1 of every label "
-        "on the validation rows",
+        description="of several labels a row, the score, once calibrated, from which a label is given; tuned: the best "
+        "F1 of every label on the validation rows",
     )
     calibration: Literal["temperature", "none"] = Field(
         "temperature",
