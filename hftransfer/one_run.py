@@ -52,6 +52,7 @@ def one_run(
             fresh.start()
         with clock("score", "scoring the best weights"):
             scores = stages.score(job, trained)
+            clock.note(scores.findings)
         with clock("save", "saving, and loading what was saved in a fresh process"):
             proof = stages.save(job, scores, run_dir, fresh)
     result = stages.result(job, trained, scores, proof, run_dir=run_dir, clock=clock)

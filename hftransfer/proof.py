@@ -132,7 +132,7 @@ def prove(
         with threads(HALF):
             arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
         answers = told()
-    said = task.decode(arrays, examples, rows, pretrained).answers
+    said = task.decode(arrays, examples, rows, task.as_piped(pretrained)).answers
     expected = {
         "arrays": [array.tolist() for array in evidence],
         "features": features_of(model, task, examples, pretrained),

@@ -54,6 +54,10 @@ class Result:
     reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
     intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
     `metrics.intervals`); empty for runs from before it was computed.
+    calibration: {} where scores are no chances, or were to stay as they are. Else "temperature": what logits are
+    divided by, fitted on validation, and "why" it stays 1, or ""; "folded": whether the saved weights do so by
+    themselves (where not, `predict` and `evaluate` do); "ece", "nll", "brier": split -> {"before", "after"}, see
+    `metrics.calibration`. All that is in `metrics` is from after, but for `loss`: that is the training's, from before.
     card: the sha256 of the model's card as it was written: one that somebody has edited is another.
     evidence: what the run was compared with, and what that shows; empty where nothing was asked for. See
     `evidence.verdict`; the arms' metrics are among the baselines, too.
@@ -80,6 +84,7 @@ class Result:
     intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
     card: str = ""
     evidence: Mapping[str, Any] = field(default_factory=dict)
+    calibration: Mapping[str, Any] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from hftransfer.calibration import NOT_FOLDED, facts, find_temperature, fold_temperature
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import DataError
 from hftransfer.job import Clock, Job
@@ -98,11 +99,20 @@ def evaluate(job: Job, split: str, *, rows: int) -> tuple[Predictions, dict[str,
 
     Validation also decides what the task has to tune (thresholds), and is then scored by it.
     """
-    task, examples, table = job.task, job.encoded(split), job.rows(split)
     outputs = _outputs(job, split, rows)
     if split == "validation":
-        job.pretrained.remember(task.tune(outputs.arrays, examples, table, job.pretrained))
-    predictions = task.decode(outputs.arrays, examples, table, job.pretrained)
+        _tune(job, outputs)
+    return _scored(job, split, outputs)
+
+
+def _tune(job: Job, outputs: Outputs) -> None:
+    examples, table = job.encoded("validation"), job.rows("validation")
+    job.pretrained.remember(job.task.tune(outputs.arrays, examples, table, job.pretrained))
+
+
+def _scored(job: Job, split: str, outputs: Outputs) -> tuple[Predictions, dict[str, Any]]:
+    task, table = job.task, job.rows(split)
+    predictions = task.decode(outputs.arrays, job.encoded(split), table, job.pretrained)
     references = task.references(table, job.splits.labels)
     scores = score_predictions(job.recipe.metrics, predictions, references, job.splits.labels)
     return predictions, {"loss": outputs.loss, **scores}
@@ -127,25 +137,43 @@ def _outputs(job: Job, split: str, rows: int) -> Outputs:
 class Scores:
     """By split: what the kept weights say, and how good that is. baselines: by name, what a free guess scores.
 
-    resampled: what that is on the resamples of the rows.
+    resampled: what that is on the resamples of the rows. calibration, findings: see `Result`.
     """
 
     predictions: Mapping[str, Predictions]
     metrics: Mapping[str, Mapping[str, Any]]
     baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
     resampled: Mapping[str, Resampled]
+    calibration: Mapping[str, Any]
+    findings: tuple[str, ...] = ()
 
 
 def score(job: Job, trained: Trained) -> Scores:
-    """Let the task finish the trained model; score it on validation and, this once, on test."""
+    """Let the task finish the trained model; score it on validation and, this once, on test; calibrate it.
+
+    The loss is that of the logits as they were trained; all else is of the calibrated model.
+    """
     job = replace(job, loss=job.task.settle(job.model, job.pretrained, job.loss))
     splits = [name for name in ("validation", "test") if name in job.examples]
-    scored = {name: evaluate(job, name, rows=trained.rows) for name in splits}
+    scored, temperature = {}, None
+    for name in splits:
+        outputs = _outputs(job, name, trained.rows)
+        if name == "validation":
+            _tune(job, outputs)
+            temperature = find_temperature(job, outputs.arrays)
+        scored[name] = _scored(job, name, outputs)
+    predictions = {name: one for name, (one, _) in scored.items()}
+    calibration = facts(job, temperature, predictions)
+    resampled = {name: _on_resamples(job, name, one) for name, one in predictions.items()}
+    # From here on the model says by itself what until now was said of it.
+    folded = fold_temperature(job)
     return Scores(
-        {name: predictions for name, (predictions, _) in scored.items()},
+        predictions,
         {name: metrics for name, (_, metrics) in scored.items()},
         _baselines(job, splits),
-        {name: _on_resamples(job, name, predictions) for name, (predictions, _) in scored.items()},
+        resampled,
+        {**calibration, "folded": folded} if calibration else {},
+        () if folded else (NOT_FOLDED.format(calibration["temperature"]),),
     )
 
 
@@ -229,8 +257,9 @@ def result(
         peak_memory_bytes=peak_memory(),
         reload_check=proof,
         max_length=job.checkpoint.max_length,
-        findings=(*job.splits.findings, *job.findings),
+        findings=(*job.splits.findings, *job.findings, *scores.findings),
         intervals={split: one.intervals for split, one in scores.resampled.items()},
+        calibration=scores.calibration,
     )
 
 

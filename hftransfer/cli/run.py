@@ -90,6 +90,8 @@ def _here(recipe: Any, folder: Path, resume: bool) -> Result:
 
 def show(result: Result, recipe: str) -> None:
     """The end of a run: scores beside the baseline, where the model lies, what to try next."""
+    from hftransfer.report.calibration import calibration_told
+
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("")
     splits = list(result.metrics)
@@ -118,6 +120,9 @@ def show(result: Result, recipe: str) -> None:
         f"largest difference {proof['max_difference']:.1e}",
         markup=False,
     )
+    calibration = calibration_told(result)
+    if calibration:
+        out.print(f"scores   {calibration}", markup=False)
     steps = f"{result.steps:,} steps, the best after {result.best_step:,}" if result.steps else "fitted once"
     out.print(
         f"cost     {result.seconds['total']:.0f} s, {result.seconds['train']:.0f} s of it training; "

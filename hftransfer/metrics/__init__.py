@@ -101,6 +101,13 @@ TABLE: tuple[Metric, ...] = (
         module="hftransfer.metrics.average_precision:AveragePrecision",
         needs_scores=True,
     ),
+    ClassMetric(
+        name="ece",
+        summary="expected calibration error in 15 bins: how far scores are from the shares that are right, 0 to 1",
+        module="hftransfer.metrics.calibration_error:ExpectedCalibrationError",
+        higher_is_better=False,
+        needs_scores=True,
+    ),
     Measure(
         name="mse",
         summary="mean squared error, mean over targets",

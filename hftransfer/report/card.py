@@ -17,6 +17,7 @@ import jinja2
 from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import Weights, in_yaml, read_recipe
 from hftransfer.registry import METRICS, Options
+from hftransfer.report.calibration import calibration_told
 from hftransfer.report.classes import class_table
 from hftransfer.report.example import FILES, asked, examples, widget
 from hftransfer.report.front_matter import as_yaml, front_matter, library, set_aside
@@ -100,6 +101,7 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         against={one["arm"]: one for one in result.evidence.get("comparisons", ())},
         tables=[one for one in result.recipe.metrics if not METRICS.get(one).scalar],
         classes=class_table(result),
+        calibration=calibration_told(result),
         environment=_json(run_dir.environment),
         recipe_text=_recipe_text(run_dir),
         recipe_name=RUN_RECIPE,

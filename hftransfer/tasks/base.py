@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor, nn
 
+    from hftransfer.tasks.temperature import Temperature
+
     Batch = dict[str, Tensor]
 else:
     Batch = dict  # tensors by name; torch is not imported to say so
@@ -275,6 +277,16 @@ class Task(Part):
     ) -> dict[str, Any]:
         """Settings that the validation rows decide (thresholds): the new ones, all of them."""
         return pretrained.settings
+
+    def calibrate(
+        self, outputs: Sequence[NDArray[Any]], examples: Examples, rows: Any, pretrained: Pretrained
+    ) -> Temperature | None:
+        """The temperature that the validation rows decide for the model that is kept; None where it is to have none."""
+        return None
+
+    def as_piped(self, pretrained: Pretrained) -> Pretrained:
+        """The same for whoever has the saved model, and none of what `decode` does beside it (a pipeline)."""
+        return pretrained
 
     @abstractmethod
     def decode(

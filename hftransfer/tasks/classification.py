@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
@@ -24,52 +26,14 @@ from hftransfer.tasks.base import (
 from hftransfer.tasks.label_predictions import Values, one_label, several_labels
 from hftransfer.tasks.last_layer import last_layer, start_at_log_odds, take_units
 from hftransfer.tasks.losses import BinaryCrossEntropy, ClassLossOptions, SquaredError
+from hftransfer.tasks.problem_types import ADDED, DEFAULT_METRICS, METRICS, TARGET, UNFIT, ProblemType
+from hftransfer.tasks.temperature import TEMPERATURE, THRESHOLDS, Temperature, fit, without_temperature
 from hftransfer.tasks.thresholds import best_threshold, sigmoid
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
     from torch import nn
-
-ProblemType = Literal["single_label_classification", "multi_label_classification", "regression"]
-
-AVERAGED = tuple(
-    f"{name}{suffix}" for name in ("precision", "recall", "f1") for suffix in ("", "_micro", "_weighted")
-)
-METRICS: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": (
-        "accuracy",
-        *AVERAGED,
-        "precision_binary",
-        "recall_binary",
-        "f1_binary",
-        "mcc",
-        "auroc",
-        "confusion_matrix",
-    ),
-    "multi_label_classification": ("accuracy", *AVERAGED, "auroc", "average_precision"),
-    "regression": ("mse", "mae", "r2", "pearson", "spearman"),
-}
-DEFAULT_METRICS: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("accuracy", "f1"),
-    "multi_label_classification": ("f1", "f1_micro", "accuracy"),
-    "regression": ("mse", "mae", "r2", "pearson", "spearman"),
-}
-ADDED: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("prediction", "score"),
-    "multi_label_classification": ("prediction", "scores"),
-    "regression": ("prediction",),
-}
-UNFIT: Mapping[ProblemType, tuple[str, ...]] = {
-    "single_label_classification": ("threshold",),
-    "multi_label_classification": ("logit_adjustment",),
-    "regression": ("label_smoothing", "class_weights", "focal", "logit_adjustment", "threshold"),
-}
-TARGET: Mapping[ProblemType, Column] = {
-    "single_label_classification": Column("class"),
-    "multi_label_classification": Column("classes"),
-    "regression": Column("numbers"),
-}
 
 
 class Classification(ClassLossOptions, Task):
@@ -85,8 +49,13 @@ class Classification(ClassLossOptions, Task):
     )
     threshold: Literal["tuned"] | Annotated[float, Field(ge=0, le=1)] = Field(
         "tuned",
-        description="of several labels a row, the score from which a label is given; tuned: the best F1 of every label "
-        "on the validation rows",
+        description="of several labels a row, the score, once calibrated, from which a label is given; tuned: the best "
+        "F1 of every label on the validation rows",
+    )
+    calibration: Literal["temperature", "none"] = Field(
+        "temperature",
+        description="temperature: the trained model's logits are divided by one number, the best for the validation "
+        "rows, so that scores are the shares that come true (Guo et al. 2017); none: they stay as they are",
     )
 
     @model_validator(mode="after")
@@ -207,17 +176,27 @@ class Classification(ClassLossOptions, Task):
             return pretrained.settings
         scores = sigmoid(pooled(outputs, examples, len(rows)))
         references = indicators(rows["label"][:], scores.shape[1])
-        return {
-            "thresholds": [best_threshold(scores[:, c], references[:, c]) for c in range(scores.shape[1])]
-        }
+        return {THRESHOLDS: [best_threshold(scores[:, c], references[:, c]) for c in range(scores.shape[1])]}
+
+    def calibrate(
+        self, outputs: Sequence[NDArray[Any]], examples: Examples, rows: Any, pretrained: Pretrained
+    ) -> Temperature | None:
+        if self.problem_type == "regression" or self.calibration == "none":
+            return None
+        return fit(pooled(outputs, examples, len(rows)), self.references(rows, pretrained.labels))
+
+    def as_piped(self, pretrained: Pretrained) -> Pretrained:
+        piped = replace(pretrained, config=copy.copy(pretrained.config))
+        piped.remember(without_temperature(pretrained.settings))
+        return piped
 
     def decode(
         self, outputs: Sequence[NDArray[Any]], examples: Examples, rows: Any, pretrained: Pretrained
     ) -> Predictions:
         import numpy as np
 
-        logits = pooled(outputs, examples, len(rows))
         labels, settings = pretrained.labels, pretrained.settings
+        logits = pooled(outputs, examples, len(rows)) / settings.get(TEMPERATURE, 1.0)
         if self.problem_type == "regression":
             values = logits * np.asarray(settings.get("spread", 1.0)) + np.asarray(settings.get("mean", 0.0))
             named = Answers(
@@ -227,7 +206,7 @@ class Classification(ClassLossOptions, Task):
         if self.problem_type == "multi_label_classification":
             scores = sigmoid(logits)
             fixed = 0.5 if self.threshold == "tuned" else self.threshold
-            chosen = (scores >= np.asarray(settings.get("thresholds", fixed))).astype(np.int64)
+            chosen = (scores >= np.asarray(settings.get(THRESHOLDS, fixed))).astype(np.int64)
             return several_labels(chosen, scores, labels)
         scores = np.exp(logits - logits.max(axis=1, keepdims=True))
         scores /= scores.sum(axis=1, keepdims=True)

@@ -14,8 +14,8 @@ from scipy.stats import binomtest
 from hftransfer.metrics.intervals import Resamples, interval, intervals
 from hftransfer.registry import METRICS
 
-WITHOUT = {"confusion_matrix", "average_precision", "entity_report", "qa_report", "iou", "chrf"}
-"""Tables, and what cannot be had cheaply; `auroc` of more than two classes is the third."""
+WITHOUT = {"confusion_matrix", "average_precision", "ece", "entity_report", "qa_report", "iou", "chrf"}
+"""Tables, what cannot be had cheaply, and a mean of distances; `auroc` of more than two classes is another."""
 WORDS = ["a", "red", "cat", "and", "the", "blue", "dog", "sat", "on", "one", "green", "mat"]
 
 

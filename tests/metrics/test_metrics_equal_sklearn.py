@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from sklearn import metrics as sk
+from sklearn.calibration import calibration_curve
 
 from hftransfer.metrics import METRICS
 from hftransfer.tasks.classification import METRICS as FITTING
@@ -39,7 +40,17 @@ def area(references: np.ndarray, predictions: np.ndarray, scores: np.ndarray) ->
     return float(np.mean([sk.roc_auc_score(references == one, scores[:, one]) for one in classes]))
 
 
+def calibration_error(sure: np.ndarray, right: np.ndarray) -> float:
+    """By scikit-learn's curve of reliability, whose bins are closed above, too."""
+    true, said = calibration_curve(right, sure, n_bins=15)
+    counts = np.bincount(np.searchsorted(np.linspace(0, 1, 16)[1:-1], sure), minlength=15)
+    return float((np.abs(true - said) * counts[counts > 0]).sum() / len(sure))
+
+
 EXPECTED: dict[str, Reference] = {
+    "ece": lambda references, predictions, scores: calibration_error(
+        scores.max(axis=1), predictions == references
+    ),
     "accuracy": lambda references, predictions, scores: sk.accuracy_score(references, predictions),
     "mcc": lambda references, predictions, scores: sk.matthews_corrcoef(references, predictions),
     "auroc": area,

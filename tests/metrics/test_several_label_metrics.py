@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from metric_rows import names, scored
 from sklearn import metrics as sk
+from test_metrics_equal_sklearn import calibration_error
 
 from hftransfer.metrics import METRICS
 from hftransfer.tasks.classification import METRICS as FITTING
@@ -41,6 +42,7 @@ def mean_over_labels(function: Callable[..., float]) -> Reference:
 
 
 EXPECTED: dict[str, Reference] = {
+    "ece": lambda references, _, scores: calibration_error(scores.ravel(), references.ravel()),
     "accuracy": lambda references, predictions, _: float((references == predictions).all(axis=1).mean()),
     "auroc": mean_over_labels(sk.roc_auc_score),
     "average_precision": mean_over_labels(sk.average_precision_score),
