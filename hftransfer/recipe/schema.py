@@ -92,6 +92,13 @@ class DataSection(Shorthand):
         default_factory=dict, description="at most so many rows of a split, drawn with the recipe's seed"
     )
     hold_out: HoldOut = HoldOut()
+    accept_leakage: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="the share of validation or test rows whose inputs may stand exactly in train; of more, and of ten "
+        "rows or more, the run is refused",
+    )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="column separator of csv files; found by default"
     )
