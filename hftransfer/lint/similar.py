@@ -29,6 +29,8 @@ LEAST = 16
 """Pieces that a text must have: of fewer, one word more or less is a large share."""
 MOST_PIECES, MOST_TEXTS = 20_000_000, 2**20
 """That are compared in all; texts beyond are left out, and counted."""
+MOST_CHARACTERS = 10_000
+"""Of a text: two long ones have most pieces in common, since a language has not so many."""
 CHARACTERS = 2_000_000
 """Read at a time."""
 PAIRS = 100_000
@@ -36,6 +38,8 @@ PAIRS = 100_000
 NEIGHBOURS = 200
 """Texts of nearly its own size that one is compared with for every rare piece that they have in common."""
 BITS = 22
+ROUNDING = 1e-9
+"""Bounds that are whole numbers stay so."""
 WORDS = 4
 """Of 64 bits, in a bitmap."""
 
@@ -93,8 +97,9 @@ def _sketches(texts: Sequence[str], salt: int) -> Keys:
     while start < len(texts):
         stop, read = start, 0
         while stop < len(texts) and read < CHARACTERS:
-            read, stop = read + len(texts[stop]), stop + 1
-        made.append(_pieces(texts[start:stop], salt) + (start << BITS))
+            read, stop = read + min(len(texts[stop]), MOST_CHARACTERS), stop + 1
+        part = [text[:MOST_CHARACTERS] for text in texts[start:stop]]
+        made.append(_pieces(part, salt) + (start << BITS))
         start = stop
     return np.concatenate(made)
 
@@ -190,12 +195,12 @@ def _candidates(sets: _Sets, threshold: float) -> tuple[Places, Places]:
         left = left[left + step < len(row)]
         left = left[piece[left] == piece[left + step]]
         # In order of size: a larger step leads to larger sets alone.
-        left = left[size[row[left]] >= threshold * size[row[left + step]]]
+        left = left[size[row[left]] >= threshold * size[row[left + step]] - ROUNDING]
         if not len(left):
             break
         a, b = row[left], row[left + step]
         differ = np.bitwise_count(bits[a] ^ bits[b]).sum(axis=1, dtype=np.int64)
-        near = differ <= (1 - threshold) / (1 + threshold) * (size[a] + size[b])
+        near = differ <= (1 - threshold) / (1 + threshold) * (size[a] + size[b]) + ROUNDING
         a, b = a[near], b[near]
         found.append(_distinct(np.minimum(a, b) * len(size) + np.maximum(a, b)))
     pairs = _distinct(np.concatenate(found))
@@ -209,7 +214,7 @@ def _prefixes(sets: _Sets, threshold: float) -> tuple[Places, Places]:
     # All in one number, which is sorted ten times as fast as places are: 20 bits of text, 20 of `often`, the piece.
     keys = np.sort((sets.row << 42) | (np.minimum(sets.often[sets.piece], 2**20 - 1) << BITS) | sets.piece)
     piece, row = keys & (2**BITS - 1), keys >> 42
-    needed = np.ceil(threshold * sets.size - 1e-9).astype(np.int64)
+    needed = np.ceil(threshold * sets.size - ROUNDING).astype(np.int64)
     rarest = _rank(row, len(sets.size)) < (sets.size - needed + 1)[row]
     rarest &= sets.often[piece] > 1
     piece, row = piece[rarest], row[rarest]
