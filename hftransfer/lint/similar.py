@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
 LETTERS = 4
 """Of a piece."""
-SKETCH = 200
+SKETCH = 128
 """Pieces of a text that are compared; a shorter text is compared as a whole."""
 LEAST = 16
 """Pieces that a text must have: of fewer, one word more or less is a large share."""
-MOST_PIECES, MOST_TEXTS = 20_000_000, 2**20
+MOST_PIECES, MOST_TEXTS = 10_000_000, 2**20
 """That are compared in all; texts beyond are left out, and counted."""
 MOST_CHARACTERS = 10_000
 """Of a text: two long ones have most pieces in common, since a language has not so many."""
@@ -35,7 +35,7 @@ CHARACTERS = 2_000_000
 """Read at a time."""
 PAIRS = 100_000
 """Counted at a time."""
-NEIGHBOURS = 200
+NEIGHBOURS = 50
 """Texts of nearly its own size that one is compared with for every rare piece that they have in common."""
 BITS = 22
 ROUNDING = 1e-9
