@@ -10,7 +10,6 @@ import typer
 
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, out, print_json
-from hftransfer.cli.lint import show_lint
 from hftransfer.recipe import load_recipe, located, read_recipe
 
 if TYPE_CHECKING:
@@ -69,6 +68,8 @@ def _show(loaded: Any, seen: Check, data: bool) -> None:
     for part in seen.unchecked:
         out.print(f"not checked {part}: it lies on the Hub; --download looks at it, too", markup=False)
     if data and seen.examples:
+        from hftransfer.cli.lint import show_lint
+
         show_lint(seen.lint)
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     Places = NDArray[np.int64]
 
 FEW = 10
-"""So many leaked rows keep no run from starting: their share is no estimate of anything."""
+"""Fewer leaked rows than this keep no run from starting: their share is no estimate of anything."""
 MANY, MANY_ACROSS = 0.1, 0.05
 """The share of copies from which a run says so: within a split, and between two where it is not told at any rate."""
 HALF = 0.5
@@ -122,7 +122,7 @@ def near(pool: Pool) -> list[Finding]:
     if set(pool.texts) != set(pool.inputs):
         return [_not_looked_for(pool)]
     twins = _Twins.of(pool)
-    found = []
+    found = [_not_compared(pool, twins)] if twins.left_out else []
     for name in pool.names:
         for other in ("train", name) if name != "train" else (name,):
             finding = _near(pool, twins, name, other)
@@ -137,13 +137,13 @@ def _near(pool: Pool, twins: _Twins, name: str, other: str) -> Finding | None:
     rows = pool.rows_of(name)
     others = rows if name == other else pool.rows_of(other)
     exact = _first_of(pool.exact, others).places(pool.exact[rows])
-    origin, similarity = twins.nearest(rows, others)
+    origin = twins.nearest(rows, others)
     across = name != other
     order = np.flatnonzero((origin >= 0) & ((exact < 0) if across else (exact >= rows)))
     count = len(order)
     if not count:
         return None
-    same = int((similarity[order] >= 1).sum())
+    same = int((twins.keys[rows[order]] == twins.keys[origin[order]]).sum())
     whose = f"a row of {other}" if across else "an earlier row"
     alike = f"; {same} of them but for case, spaces and punctuation" if same else ""
     return Finding(
@@ -153,7 +153,7 @@ def _near(pool: Pool, twins: _Twins, name: str, other: str) -> Finding | None:
         count,
         len(rows),
         f"{count} of {len(rows)} {name} rows ({percent(count, len(rows))}) are nearly the same as {whose} "
-        f"({NEAR:.0%} of their four-letter pieces{alike}){twins.left_out}",
+        f"({NEAR:.0%} of their four-letter pieces{alike})",
         "look at some: where they are copies, keep one of each"
         + (f", and none in {name} of what is in {other}" if across else ""),
         pool.examples(rows[order], origin[order].tolist(), label=_shows(pool)),
@@ -175,6 +175,20 @@ def _not_looked_for(pool: Pool) -> Finding:
         len(pool),
         f"near duplicates are not looked for: inputs of the kind {kinds} are compared byte by byte alone",
         "the same picture or sound in another file is not found: keep what was taken together in one split",
+    )
+
+
+def _not_compared(pool: Pool, twins: _Twins) -> Finding:
+    count = int(twins.keys.max()) + 1
+    return Finding(
+        "near-duplicates",
+        "info",
+        pool.names,
+        0,
+        len(pool),
+        f"near duplicates were looked for in {count - twins.left_out} of {count} different texts: what is scored "
+        "first, then train",
+        "exact copies are counted in all of them; for near ones in the rest, look at a part: data.limits.train",
     )
 
 
@@ -205,13 +219,13 @@ def _first_of(keys: NDArray[np.uint64], rows: Places) -> _First:
 @dataclass(frozen=True)
 class _Twins:
     """keys: of N rows, the number of their text (`Pool.normal`). first, second, similarity: pairs of texts, both ways.
-    left_out: how many texts were not looked at, in words."""
+    left_out: how many texts were not looked at."""
 
     keys: Places
     first: Places
     second: Places
     similarity: NDArray[np.float64]
-    left_out: str
+    left_out: int
 
     @classmethod
     def of(cls, pool: Pool) -> _Twins:
@@ -223,19 +237,16 @@ class _Twins:
         texts = [[plain[row] for row in chosen[order].tolist()] for plain in pool.plain.values()]
         seen = similar(texts, NEAR)
         first, second = order[seen.first], order[seen.second]
-        left_out = (
-            f"; {seen.left_out} texts, of train first of all, were not compared" if seen.left_out else ""
-        )
         return cls(
             keys,
             np.concatenate([first, second]),
             np.concatenate([second, first]),
             np.tile(seen.similarity, 2),
-            left_out,
+            seen.left_out,
         )
 
-    def nearest(self, rows: Places, others: Places) -> tuple[Places, NDArray[np.float64]]:
-        """For each of `rows`, (the place of the nearest of `others` or -1, how near); the first of several.
+    def nearest(self, rows: Places, others: Places) -> Places:
+        """For each of `rows`, the place of the nearest of `others`, the first of several, or -1.
 
         Of rows among themselves, only earlier ones count.
         """
@@ -250,8 +261,8 @@ class _Twins:
             known &= first[self.second] < first[self.first]
         a, b, similarity = self.first[known], first[self.second[known]], self.similarity[known]
         order = np.lexsort((-b, similarity))  # the last one that is written stays
-        place, near = np.full(count, -1), np.zeros(count)
-        place[a[order]], near[a[order]] = b[order], similarity[order]
+        place = np.full(count, -1)
+        place[a[order]] = b[order]
         keys = self.keys[rows]
         same = (first[keys] >= 0) & (first[keys] != rows)
-        return np.where(same, first[keys], place[keys]), np.where(same, 1.0, near[keys])
+        return np.where(same, first[keys], place[keys])
