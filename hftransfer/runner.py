@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
 from hftransfer.evidence import check_arms, has_evidence
 from hftransfer.hub import check_rights, fetch, is_repo, push
+from hftransfer.lint import Finding, lint, refuse_leakage, sentences
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import METRICS
 from hftransfer.result import Result
@@ -47,12 +48,17 @@ def resolve(recipe: Recipe) -> Plan:
     check_arms(recipe)
     with asked_by("task"):
         recipe.task.check_installed()
+    source = _source(recipe)
+    with asked_by("checkpoint"):
+        return Plan(recipe, source, find_checkpoint(recipe.checkpoint))
+
+
+def _source(recipe: Recipe) -> Source:
     with asked_by("data.source"):
         source = open_source(recipe.data)
         source.check()
         check_columns(source, recipe.data, recipe.task.columns)
-    with asked_by("checkpoint"):
-        return Plan(recipe, source, find_checkpoint(recipe.checkpoint))
+    return source
 
 
 def load_data(plan: Plan) -> Splits:
@@ -68,9 +74,36 @@ def load_data(plan: Plan) -> Splits:
         )
 
 
+def linted(recipe: Recipe, splits: Splits) -> Splits:
+    """The splits with what lint finds in them: in `findings` what matters, in `lint` everything, for JSON.
+
+    Raises DataError where more of validation or test stands in train than `data.accept_leakage`.
+    """
+    found = _lint(recipe, splits)
+    refuse_leakage(found)
+    return _with(splits, found)
+
+
+def _with(splits: Splits, found: Sequence[Finding]) -> Splits:
+    said = (*splits.findings, *sentences(found))
+    return replace(splits, findings=said, lint=tuple(one.to_dict() for one in found))
+
+
+def _lint(recipe: Recipe, splits: Splits) -> tuple[Finding, ...]:
+    return lint(
+        splits,
+        recipe.task.columns,
+        accept=recipe.data.accept_leakage,
+        max_tokens=getattr(recipe.task, "max_length", None),
+    )
+
+
 @dataclass(frozen=True)
 class Check:
-    """What `check` saw. examples: rows of every split. unchecked: what lies on the Hub and was not looked at."""
+    """What `check` saw. examples: rows of every split. unchecked: what lies on the Hub and was not looked at.
+
+    lint: what the rows show, all of it; what matters of it is in `findings`, too.
+    """
 
     examples: Mapping[str, int]
     labels: tuple[str, ...]
@@ -78,39 +111,48 @@ class Check:
     steps: int | None
     findings: tuple[str, ...]
     unchecked: tuple[str, ...]
+    lint: tuple[Finding, ...] = ()
 
 
-def check(recipe: Recipe, *, download: bool = False) -> Check:
+def check(recipe: Recipe, *, download: bool = False, data: bool = False) -> Check:
     """Find everything that can be wrong without training: the recipe, its data, its checkpoint, how they fit.
 
     download: also look at what lies on the Hub, which fetches it; without, that is named in `unchecked`.
+    data: look at the rows alone, with no checkpoint. What would keep a run from starting is then in `lint` as an error,
+    and is not raised.
     Raises InputError.
     """
+    if data:
+        return _check_data(recipe, download)
     plan = resolve(recipe)
     remote = [f"data.source {recipe.data.source}"] * plan.source.remote
     remote += [f"checkpoint {plan.checkpoint}"] * (not Path(plan.checkpoint).is_dir())
+    if plan.source.remote and not download:
+        return Check({}, (), {}, None, (), tuple(remote))
+    splits = load_data(plan)
+    found = _lint(recipe, splits)
+    refuse_leakage(found)
+    splits = _with(splits, found)
     if remote and not download:
-        splits = None if plan.source.remote else load_data(plan)
-        if splits is not None:
-            from hftransfer.job import check_fit
+        from hftransfer.job import check_fit
 
-            check_fit(recipe, splits)
-        return Check(
-            examples={} if splits is None else splits.sizes,
-            labels=() if splits is None else splits.labels,
-            parameters={},
-            steps=None,
-            findings=() if splits is None else splits.findings,
-            unchecked=tuple(remote),
-        )
+        check_fit(recipe, splits)
+        return Check(splits.sizes, splits.labels, {}, None, splits.findings, tuple(remote), found)
     from hftransfer.job import prepare
     from hftransfer.other_head import with_other_head
     from hftransfer.training.compute import make_accelerator
 
-    splits = load_data(plan)
     job = with_other_head(prepare(recipe, splits, make_accelerator(recipe.training)))
     findings = (*splits.findings, *job.findings)
-    return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, unchecked=())
+    return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, (), found)
+
+
+def _check_data(recipe: Recipe, download: bool) -> Check:
+    source = _source(recipe)
+    if source.remote and not download:
+        return Check({}, (), {}, None, (), (f"data.source {recipe.data.source}",))
+    splits = load_data(Plan(recipe, source, recipe.checkpoint.name))
+    return Check(splits.sizes, splits.labels, {}, None, splits.findings, (), _lint(recipe, splits))
 
 
 def load_run(run: str | Path) -> Result:
@@ -172,7 +214,7 @@ def _trained(
 
     recipe = plan.recipe
     with clock("data", "loading the data"):
-        splits = load_data(plan)
+        splits = linted(recipe, load_data(plan))
         clock.note(splits.findings)
     with tracking(recipe, run_dir, clock) as trackers:
         result = finished or one_run(recipe, splits, run_dir, compute, clock)

@@ -289,6 +289,7 @@ def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
             "examples": job.splits.sizes,
             "labels": job.splits.labels,
             "findings": (*job.splits.findings, *job.findings),
+            "lint": job.splits.lint,
         },
         done=done,
     )

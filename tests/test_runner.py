@@ -64,6 +64,13 @@ def test_the_run_directory_is_as_documented(result: Result) -> None:
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pkl", ".pth"))]
 
 
+def test_what_lint_finds_is_written_down(result: Result) -> None:
+    found = json.loads((result.run_dir / "data.json").read_text())["lint"]
+    told = [one for one in found if one["severity"] == "warning"]
+    assert {one["message"] for one in told} <= set(result.findings)
+    assert {"check", "severity", "splits", "rows", "share", "message", "advice", "examples"} == {*found[0]}
+
+
 def test_the_numbers_are_those_of_the_predictions(result: Result) -> None:
     for split in ("validation", "test"):
         table = pd.read_parquet(result.run_dir / "predictions" / f"{split}.parquet")

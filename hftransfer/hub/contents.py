@@ -106,8 +106,16 @@ def contents(run_dir: RunDirectory, weights: Weights) -> tuple[list[File], list[
         raise RunDirectoryError(
             f"there are no weights in {run_dir.path}", hint="did the run finish? look for its result.json"
         )
-    facts = (run_dir.recipe, run_dir.data, run_dir.result)
-    return files + [File(path.name, path) for path in facts if path.is_file()], left
+    facts = [File(path.name, path) for path in (run_dir.recipe, run_dir.result) if path.is_file()]
+    return files + facts + ([_without_examples(run_dir.data)] if run_dir.data.is_file() else []), left
+
+
+def _without_examples(data: Path) -> File:
+    """What is known of the data, without the rows that lint shows: nobody asked for those to be published."""
+    facts = json.loads(data.read_text(encoding="utf-8"))
+    if not any(one.pop("examples", None) for one in facts.get("lint", ())):
+        return File(data.name, data)
+    return File(data.name, text=json.dumps(facts, ensure_ascii=False, indent=2) + "\n")
 
 
 def _in(folder: Path, prefix: str) -> tuple[list[File], list[str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, InputError, RecipeError, did_you_mean
+from hftransfer.lint import lint, sentences
 from hftransfer.propose import choices
 from hftransfer.propose.columns import Look, look_at
 from hftransfer.propose.facts import token_bounds, told
@@ -224,7 +225,7 @@ def _head(guess: Guess, data: str, output: Path | None, notes: tuple[str, ...]) 
 
 
 def _tried(recipe: Recipe) -> tuple[str, ...]:
-    """What making the splits says: its findings, or why it cannot be done with these rows."""
+    """What making the splits and looking at them says: the findings, or why it cannot be done with these rows."""
     try:
         splits = make_splits(
             open_source(recipe.data),
@@ -235,4 +236,4 @@ def _tried(recipe: Recipe) -> tuple[str, ...]:
         )
     except InputError as error:
         return (f"`hftransfer check` refuses these rows as they are: {error}",)
-    return splits.findings
+    return (*splits.findings, *sentences(lint(splits, recipe.task.columns)))

@@ -100,6 +100,13 @@ class DataSection(Shorthand):
     seed: int | None = Field(
         None, ge=0, lt=2**32, description="draws what is held out and limited; by default training.seed"
     )
+    accept_leakage: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="the share of validation or test rows whose inputs may stand exactly in train; of more, and of ten "
+        "rows or more, the run is refused",
+    )
     delimiter: str | None = Field(
         None, min_length=1, max_length=1, description="column separator of csv files; found by default"
     )

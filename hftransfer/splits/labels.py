@@ -185,12 +185,6 @@ def choose_labels(
     absent = [label for label in labels if label not in set(seen)]
     if absent:
         findings.append(f"labels without a training row: {some(absent)}")
-    alike: dict[str, list[str]] = {}
-    for label in labels:
-        alike.setdefault(" ".join(label.lower().split()), []).append(label)
-    findings += [
-        f"labels that differ only in case or spaces: {some(a)}" for a in alike.values() if len(a) > 1
-    ]
     return labels, tuple(findings)
 
 

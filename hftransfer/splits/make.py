@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, asked_by, did_you_mean
@@ -37,6 +37,8 @@ class Splits:
     Each dataset has the task's roles as columns (inputs as their kind gives them, targets as in `targets`) and `row`:
     the row's number in its source split, from 0. `labels[id]` is a class's name. `findings` are sentences
     that a user must know of. `fingerprint` (sha256) is equal for equal content and equal settings.
+    `places` says where the rows of a split are from; `unused` holds the columns of train that no role is
+    filled by. `lint` is what a look at the rows found (see `hftransfer.lint`), for JSON.
     """
 
     train: datasets.Dataset
@@ -45,6 +47,9 @@ class Splits:
     labels: tuple[str, ...]
     findings: tuple[str, ...]
     fingerprint: str
+    places: Mapping[str, Place] = field(default_factory=dict)
+    unused: datasets.Dataset | None = None
+    lint: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def by_name(self) -> dict[str, datasets.Dataset]:
@@ -93,7 +98,8 @@ def make_splits(
     needed = {role: columns[role] for role in map_roles(places["train"], names["train"], data, columns)}
     needed = {role: replace(column, required=True) for role, column in needed.items()}
     roles = {ours: map_roles(place, names[ours], data, needed) for ours, place in places.items()}
-    findings += _ignored_columns(names["train"], roles["train"])
+    unused = _unused(names["train"], roles["train"])
+    findings += _ignored_columns(unused)
     rows = {o: _prepare(loaded[p.theirs], p, roles[o], needed, findings) for o, p in places.items()}
     target = _target_role(needed)
     parts, labels = _labelled(rows, places, data, target, needed, roles["train"], findings)
@@ -102,12 +108,10 @@ def make_splits(
     whole = next((role for role, column in needed.items() if column.whole), None)
     findings += stages.hold_out(parts, data, seed, classes, whole)
     findings += stages.limit(parts, data, seed, classes)
-    inputs = [role for role in needed if role != target]
     for part in parts.values():
         findings += _check(part, needed, check_rows)
-    findings += stages.shared(parts, inputs)
     if whole:
-        findings += stages.shared(parts, [whole], whole)
+        findings += stages.shared(parts, whole)
     chosen = {ours: place.theirs for ours, place in places.items()}
     return Splits(
         train=parts["train"].dataset(),
@@ -116,6 +120,8 @@ def make_splits(
         labels=labels,
         findings=tuple(findings),
         fingerprint=_fingerprint(source, data, [chosen, roles["train"], labels, seed]),
+        places={ours: part.place for ours, part in parts.items()},
+        unused=loaded[chosen["train"]].select_columns(unused).select(parts["train"].keep) if unused else None,
     )
 
 
@@ -145,7 +151,7 @@ def read_split(
     place = Place(source, theirs, theirs, ())
     roles = map_roles(place, loaded[theirs].column_names, data, columns)
     needed = {role: columns[role] for role in roles}
-    findings = [*source.findings, *_ignored_columns(loaded[theirs].column_names, roles)]
+    findings = [*source.findings, *_ignored_columns(_unused(loaded[theirs].column_names, roles))]
     rows = _prepare(loaded[theirs], place, roles, needed, findings)
     target = _target_role(needed)
     values = None if target is None else read_targets(needed[target], rows, place, target, labels)
@@ -163,10 +169,13 @@ def _target_role(columns: Mapping[str, Column]) -> str | None:
     return next((role for role, column in columns.items() if column.kind in TARGETS), None)
 
 
-def _ignored_columns(there: Sequence[str], roles: Mapping[str, Names]) -> list[str]:
+def _unused(there: Sequence[str], roles: Mapping[str, Names]) -> list[str]:
     used = {name for names in roles.values() for name in names_in(names)}
-    ignored = [name for name in there if name not in used]
-    return [f"columns ignored: {some(ignored)}"] if ignored else []
+    return [name for name in there if name not in used]
+
+
+def _ignored_columns(unused: Sequence[str]) -> list[str]:
+    return [f"columns ignored: {some(unused)}"] if unused else []
 
 
 def _prepare(

@@ -147,15 +147,15 @@ def _lost_labels(before: Part, after: Part, labels: Sequence[str]) -> list[str]:
     return [f"labels that the limit leaves without a training row: {some(lost)}"] if lost else []
 
 
-def shared(parts: Mapping[str, Part], inputs: Sequence[str], what: str = "inputs") -> list[str]:
-    """Findings: rows of validation and test whose inputs (said as `what`) stand in train too."""
+def shared(parts: Mapping[str, Part], role: str) -> list[str]:
+    """Findings: rows of validation and test whose value in the column `role` stands in train too."""
     findings = []
     train = parts["train"]
     for ours in ("validation", "test"):
         if ours not in parts:
             continue
         part = parts[ours]
-        count = count_shared((part.rows, part.keep), (train.rows, train.keep), inputs)
+        count = count_shared((part.rows, part.keep), (train.rows, train.keep), [role])
         if count:
-            findings.append(f"{count} of {len(part.keep)} {ours} rows have the same {what} as a row of train")
+            findings.append(f"{count} of {len(part.keep)} {ours} rows have the same {role} as a row of train")
     return findings

@@ -52,6 +52,22 @@ def test_a_model_and_what_it_was_made_by(run: Path) -> None:
     assert "metrics.jsonl" not in paths(run)
 
 
+def test_rows_that_lint_shows_stay(run: Path) -> None:
+    data = run / "data.json"
+    kept = data.read_text()
+    facts = json.loads(kept)
+    shown = {"split": "train", "row": 3, "where": "line 5 of train.csv", "text": "a secret text"}
+    one = {"check": "duplicates", "severity": "info", "splits": ["train"], "rows": 1, "examples": [shown]}
+    data.write_text(json.dumps({**facts, "lint": [one]}))
+    try:
+        (file,) = (file for file in published(run)[0] if file.path == "data.json")
+        sent = json.loads(file.open().read())
+    finally:
+        data.write_text(kept)
+    assert sent["lint"] == [{key: value for key, value in one.items() if key != "examples"}]
+    assert sent["fingerprint"] == facts["fingerprint"]
+
+
 def test_what_lies_beside_a_model_stays(run: Path, tmp_path: Path) -> None:
     model = run / "model"
     secret = tmp_path / "secret.json"

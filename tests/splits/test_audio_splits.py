@@ -122,13 +122,6 @@ def test_samples_in_memory(folder: Path) -> None:
         assert np.array_equal(clip.samples, sounds[row["row"]])
 
 
-def test_the_same_clip_in_two_splits_is_counted(folder: Path) -> None:
-    other = write_sounds(folder.parent / "other", 2, seed=3)
-    (other / "low" / "1.wav").write_bytes((folder / "low" / "2.wav").read_bytes())
-    findings = split({"train": str(folder), "validation": str(other)}).findings
-    assert findings == ("1 of 6 validation rows have the same inputs as a row of train",)
-
-
 def test_numbers_are_no_sounds() -> None:
     with pytest.raises(DataError, match=r"the column `audio` of .* holds int64, not audio"):
         split([{"audio": 1, "label": "a"}, {"audio": 2, "label": "b"}])

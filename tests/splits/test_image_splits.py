@@ -132,14 +132,6 @@ def test_a_missing_file_in_a_table(folder: Path) -> None:
         split(str(folder / "rows.csv"))
 
 
-def test_shared_images_are_counted_by_content(folder: Path) -> None:
-    val = validation(folder)
-    names = {"train": str(folder / "train"), "validation": str(val)}
-    assert split(names).findings == ()
-    (val / "a" / "copy.png").write_bytes((folder / "train" / "a" / "00.png").read_bytes())
-    assert split(names).findings == ("1 of 3 validation rows have the same inputs as a row of train",)
-
-
 def test_a_text_task_on_images(folder: Path) -> None:
     with pytest.raises(RecipeError, match="holds images, and the task needs text"):
         split(str(folder), TEXT)

@@ -303,10 +303,6 @@ class TestLabels:
         assert left_out.test is None
         assert "splits not used: `test`" in left_out.findings
 
-    def test_labels_that_differ_in_case_are_said(self) -> None:
-        splits = split(table(labels=["Yes", "yes ", "no"]))  # type: ignore[arg-type]
-        assert "labels that differ only in case or spaces: `Yes`, `yes `" in splits.findings
-
 
 class TestWhichSplits:
     @pytest.mark.parametrize("name", ["val", "valid", "dev", "eval", "Validation"])
@@ -436,22 +432,6 @@ class TestLimits:
     def test_a_split_that_is_not_there(self) -> None:
         with pytest.raises(RecipeError, match=r"data\.limits\.test: there is no test split to limit"):
             split(table(), limits={"test": 5})
-
-
-class TestLeakage:
-    def test_shared_inputs_are_counted(self) -> None:
-        source = {"train": table(), "validation": table(4, 18), "test": table(4, 100)}
-        assert split(source).findings == ("2 of 4 validation rows have the same inputs as a row of train",)
-
-    def test_a_pair_is_the_same_only_as_a_whole_and_in_order(self) -> None:
-        def pairs(*values: tuple[str, str]) -> list[dict[str, str]]:
-            return [{"text": a, "text_pair": b, "label": "xy"[i % 2]} for i, (a, b) in enumerate(values)]
-
-        train = pairs(("a", "b"), ("c", "d"), ("e", "f"), ("g", "h"))
-        assert split({"train": train, "validation": pairs(("b", "a"), ("a", "d"))}).findings == ()
-        assert split({"train": train, "validation": pairs(("b", "a"), ("a", "b"))}).findings == (
-            "1 of 2 validation rows have the same inputs as a row of train",
-        )
 
 
 class TestFingerprint:

@@ -1,0 +1,125 @@
+"""Labels that contradict one another, and labels that are one and were written in two ways."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from typing import TYPE_CHECKING
+
+from hftransfer.lint.balance import label_counts
+from hftransfer.lint.findings import Finding, percent
+from hftransfer.lint.pool import Pool, codes
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+SOME = 0.01
+"""The share of contradicting rows from which a run says so."""
+APART = 0.1
+"""Numbers for the same inputs contradict one another from this share of the range that they have in train."""
+NOTHING_BETWEEN = re.compile(r"(?<=\w)[\s_-]+(?=\w)")
+
+
+def contradictory(pool: Pool) -> list[Finding]:
+    """Rows with the same inputs (texts but for case and white space) and another target, wherever they stand."""
+    import numpy as np
+
+    if pool.kind not in ("class", "classes", "tags", "numbers"):
+        return []
+    _, groups = np.unique(pool.folded, return_inverse=True)
+    apart = _numbers_apart(pool, groups) if pool.kind == "numbers" else _differ(groups, codes(pool.targets))
+    rows = np.flatnonzero(apart[groups])
+    if not len(rows):
+        return []
+    # Each pair of an example is the first row of a group, and the first of the same that says something else.
+    order = rows[np.argsort(groups[rows], kind="stable")]
+    first = order[np.unique(groups[order], return_index=True)[1]]
+    first = np.sort(first)
+    others = [_other(pool, row, order[groups[order] == groups[row]]) for row in first[:3].tolist()]
+    return [
+        Finding(
+            "contradictory-labels",
+            "warning" if len(rows) >= SOME * len(pool) else "info",
+            pool.names,
+            len(rows),
+            len(pool),
+            f"{len(rows)} of {len(pool)} rows ({percent(len(rows), len(pool))}) have the inputs of another row, "
+            "and another label",
+            "no model can be right on both: decide on one label for each of them, or take them out",
+            pool.examples(first, others, label=True),
+        )
+    ]
+
+
+def _differ(groups: NDArray[np.int64], targets: NDArray[np.uint64]) -> NDArray[np.bool_]:
+    """(G,) whether a group has several targets."""
+    import numpy as np
+
+    pairs = np.unique(np.stack([groups.astype(np.uint64), targets]), axis=1)
+    several: NDArray[np.bool_] = np.bincount(pairs[0].astype(np.int64), minlength=int(groups.max()) + 1) > 1
+    return several
+
+
+def _numbers_apart(pool: Pool, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    import numpy as np
+
+    values = np.array(pool.targets, dtype=np.float64)
+    train = values[pool.rows_of("train")]
+    spread = APART * (train.max(axis=0) - train.min(axis=0))
+    low = np.full((int(groups.max()) + 1, values.shape[1]), np.inf)
+    high = -low
+    np.minimum.at(low, groups, values)
+    np.maximum.at(high, groups, values)
+    apart: NDArray[np.bool_] = (high - low > spread).any(axis=1)
+    return apart
+
+
+def _other(pool: Pool, row: int, group: NDArray[np.int64]) -> int:
+    """The row of the group that is farthest from what `row` says: of numbers by value, else the first that differs."""
+    import numpy as np
+
+    told = pool.targets[row]
+    if pool.kind == "numbers":
+        values = np.array([pool.targets[one] for one in group.tolist()], dtype=np.float64)
+        farthest = np.abs(values - np.array(told)).max(axis=1).argmax()
+        return int(group[farthest])
+    return int(next(one for one in group.tolist() if pool.targets[one] != told))
+
+
+def variants(pool: Pool) -> list[Finding]:
+    """Labels that differ only in case, spaces, hyphens, underscores or forms of characters."""
+    import numpy as np
+
+    counts = label_counts(pool)
+    if not counts:
+        return []
+    alike: dict[str, list[int]] = {}
+    for number, label in enumerate(pool.splits.labels):
+        alike.setdefault(_folded(label), []).append(number)
+    several = [group for group in alike.values() if len(group) > 1]
+    if not several:
+        return []
+    total = np.sum([*counts.values()], axis=0)
+    rows = sum(int(total[group].sum()) for group in several)
+    shown = "; ".join(
+        ", ".join(f"`{pool.splits.labels[one]}` ({total[one]} rows)" for one in group)
+        for group in several[:3]
+    )
+    more = f" and {len(several) - 3} more" if len(several) > 3 else ""
+    return [
+        Finding(
+            "label-variants",
+            "warning",
+            pool.names,
+            rows,
+            len(pool),
+            f"labels that differ only in case, spaces or hyphens: {shown}{more}",
+            "they are told apart as they stand: write them in one way, where they mean the same",
+        )
+    ]
+
+
+def _folded(label: str) -> str:
+    text = unicodedata.normalize("NFKC", label).casefold().strip()
+    return NOTHING_BETWEEN.sub(" ", text)
