@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from hftransfer.hub import Pushed, push
+    from hftransfer.planning import Estimate, plan
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
@@ -46,6 +47,7 @@ _HOMES = {
         "TrainingError",
     ),
     "hftransfer.hub": ("Pushed", "push"),
+    "hftransfer.planning": ("Estimate", "plan"),
     "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
@@ -60,6 +62,7 @@ __all__ = [
     "TASKS",
     "CheckpointError",
     "DataError",
+    "Estimate",
     "HFTransferError",
     "InputError",
     "Prediction",
@@ -74,6 +77,7 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "load_run",
+    "plan",
     "push",
     "recipe_schema",
     "run",
