@@ -19,7 +19,7 @@ from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
 from hftransfer.tokens import forget_tokens
-from hftransfer.training.events import Event, Note
+from hftransfer.training.events import Event, Loaded, Note
 
 if TYPE_CHECKING:
     from hftransfer.job import Clock, Job
@@ -162,6 +162,7 @@ def run(
         return Result.read(run_dir.path)
     with clock("data", "loading the data"):
         splits = load_data(plan)
+        clock.tell(Loaded(splits.sizes, len(splits.labels)))
         clock.note(splits.findings)
     with FreshProcess() as fresh:
         if compute.is_main_process and isinstance(recipe.strategy, Frozen):
