@@ -83,8 +83,10 @@ class Training:
             speed, left = self.examples.rate, self.steps.left(self.begin.steps)
             if speed is not None:
                 parts.append(f"{speed:,.1f} examples/s")
-            if left is not None:
+            if left:
                 parts.append(f"about {duration(left)} left")
+            if self.step.step == self.begin.steps:
+                parts.append("all steps taken")
             lines.append(", ".join(parts))
         if self.best is not None and self.last is not None:
             line = f"best so far, after {_when(self.best)}: {_one(self.best, self.metric)}"
@@ -235,7 +237,11 @@ def _indented(line: RenderableType) -> RenderableType:
 
 def _counted(text: str, done: int, total: int) -> RenderableType:
     grid = Table.grid(padding=(0, 2))
-    grid.add_row(Text(text), ProgressBar(total=total, completed=done, width=BAR), Text(f"{done / total:.0%}"))
+    grid.add_row(
+        Text(text),
+        ProgressBar(total, done, BAR, style="dim", complete_style="cyan", finished_style="cyan"),
+        Text(f"{done / total:.0%}"),
+    )
     return grid
 
 

@@ -41,7 +41,7 @@ class Pace:
         table = np.stack([np.ones(len(work)), np.asarray(work)], axis=1)
         scale = table.max(axis=0)
         (fixed, each), _ = nnls(table / scale, np.asarray(seconds))
-        return cls(fixed / scale[0], each / scale[1])
+        return cls(float(fixed / scale[0]), float(each / scale[1]))
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def _stepping(job: Job, paces: Sequence[Pace], micro: int, total: int) -> float:
         if moving[epoch] is None:
             seconds += float(np.mean([sum(pace.of(one) for one in steps) for pace in paces]))
         else:
-            seconds += low + (high - low) * moving[epoch]
+            seconds += float(low + (high - low) * moving[epoch])
         done += len(steps)
     return seconds
 

@@ -71,8 +71,16 @@ def _affordable(job: Job) -> tuple[int, int]:
     import torch
     from accelerate.utils import send_to_device
 
+    from hftransfer.heads.model import PooledModel
     from hftransfer.planning.sample import evenly
-    from hftransfer.tasks.base import forward
+    from hftransfer.tasks.base import LABELS, forward
+
+    def asked(model: Any, batch: Any) -> Any:
+        # The head of such a model may not be fitted yet.
+        return model.seen({name: value for name, value in batch.items() if name != LABELS})
+
+    def answered(model: Any, batch: Any) -> Any:
+        return job.task.run(model, batch, job.pretrained)
 
     def seconds(split: str, ask: Callable[[Any, Any], Any]) -> float:
         examples = job.examples[split]
@@ -89,8 +97,9 @@ def _affordable(job: Job) -> tuple[int, int]:
         return taken[-1] / len(chosen)
 
     job.model.to(job.compute.device).eval()
-    step = BACKWARD * seconds("train", forward) * job.recipe.training.batch_size
-    row = seconds("validation", lambda model, batch: job.task.run(model, batch, job.pretrained))
+    other = isinstance(job.model, PooledModel)
+    step = BACKWARD * seconds("train", asked if other else forward) * job.recipe.training.batch_size
+    row = seconds("validation", asked if other else answered)
     steps = 1 + max(2, min(MOST_STEPS - 1, int(STEPPING / step)))
     return steps, max(TRIED, min(MOST_ROWS, int(SCORING / row)))
 

@@ -18,8 +18,8 @@ def tokens_of(job: Job, micro: int) -> Tokens | None:
     """None where examples have no tokens, or none that are known. micro: rows of a forward pass."""
     examples = job.examples["train"]
     lengths = examples.lengths
-    if lengths is None or not len(lengths):
-        return None
+    if lengths is None or "input_ids" not in examples[0]:
+        return None  # of one size, or of samples of sound
     steps = steps_of(job, 0)
     padded = float(step_work(steps, lengths, micro).sum())
     held = float(sum(lengths[step].sum() for step in steps))
