@@ -15,6 +15,7 @@ from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
+from rich.markup import escape
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
@@ -46,6 +47,12 @@ class Pace:
         self.seen.append((now, done))
         while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
             self.seen.popleft()
+
+    def pause(self) -> None:
+        """What has passed since was spent on something else, and is no part of the rate."""
+        if self.seen:
+            passed = time.monotonic() - self.seen[-1][0]
+            self.seen = deque((moment + passed, done) for moment, done in self.seen)
 
     @property
     def rate(self) -> float | None:
@@ -79,7 +86,7 @@ class Training:
         """Loss, rate, examples a second and time left; the best so far."""
         lines = []
         if self.step is not None:
-            parts = [f"loss {self.step.loss:.4f}", f"learning rate {self.step.learning_rate:.1e}"]
+            parts = [f"loss {self.step.loss:.4f}", f"rate {self.step.learning_rate:.1e}"]
             speed, left = self.examples.rate, self.steps.left(self.begin.steps)
             if speed is not None:
                 parts.append(f"{speed:,.1f} examples/s")
@@ -155,7 +162,7 @@ class ProgressView:
         self._stage, self._since = stage, time.monotonic()
         self._asked, self._training, self._shown, self._lines = Pace(), None, 0, ()
         if not self.moving:
-            err.print(f"[dim]{stage.title} ...[/dim]")
+            _line(f"[dim]{escape(stage.title)} ...[/dim]")
 
     def _extraction(self, event: Extraction) -> None:
         self._asked.note(event.rows)
@@ -164,7 +171,7 @@ class ProgressView:
         self._lines = (_counted(f"row {event.rows:,} of {event.total:,}", event.rows, event.total), *told)
         if not self.moving and event.rows * LINES // event.total > self._shown:
             self._shown = event.rows * LINES // event.total
-            err.print(f"  row {event.rows} of {event.total}")
+            _line(f"  row {event.rows} of {event.total}")
         if event.rows == event.total:  # the next split is counted from the start
             self._asked, self._shown, self._lines = Pace(), 0, ()
 
@@ -194,19 +201,19 @@ class ProgressView:
             self._draw(training)
         elif event.step * LINES // total > self._shown:
             self._shown = event.step * LINES // total
-            err.print(f"  step {event.step} of {total}: {training.told()[0]}")
+            _line(f"  step {event.step} of {total}: {training.told()[0]}")
 
     def _evaluation(self, event: Evaluation) -> None:
         training = self._training
         assert training is not None
         training.last = event
         training.best = event if event.best or training.best is None else training.best
-        training.examples.seen.clear()  # what scoring took is no part of the rate
+        training.examples.pause()
         if self.moving:
             self._draw(training)
         else:
             mark = " [green](best so far)[/green]" if event.best else ""
-            err.print(f"  {_when(event)}: {numbers(event.metrics)}{mark}")
+            _line(f"  {_when(event)}: {numbers(event.metrics)}{mark}")
 
     # --- the block --------------------------------------------------------------------------------------------
 
@@ -225,6 +232,11 @@ class ProgressView:
         head = Text(self._stage.title, style="bold", overflow="ellipsis", no_wrap=True)
         head.append(passed, style="not bold")
         return Group(head, *(_indented(line) for line in self._lines))
+
+
+def _line(markup: str) -> None:
+    """A line of text; on a terminal no wider than that is."""
+    err.print(markup, soft_wrap=not err.is_terminal)
 
 
 def _indented(line: RenderableType) -> RenderableType:

@@ -150,7 +150,7 @@ def scores(result: Result) -> Table:
 
 
 def _between(bounds: Any) -> str:
-    return "" if bounds is None else f"{bounds[0]:.4f} to {bounds[1]:.4f}"
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def next_commands(result: Result, recipe: str) -> list[str]:
