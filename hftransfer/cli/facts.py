@@ -56,25 +56,3 @@ def print_command(console: Console, command: str) -> None:
     for number, line in enumerate(lines):
         more = CONTINUED if number + 1 < len(lines) else ""
         console.print(f"{indent * (1 + bool(number))}{line}{more}", markup=False)
-
-
-def duration(seconds: float) -> str:
-    """`0.4 s`, `42 s`, `3 min 20 s`, `2 h 5 min`."""
-    if seconds < 9.95:
-        return f"{seconds:.1f} s"
-    whole = round(seconds)
-    if whole < 60:
-        return f"{whole} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if minutes < 10 and rest else f"{round(whole / 60)} min"
-    hours, minutes = divmod(round(whole / 60), 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"
-
-
-def gigabytes(count: float) -> str:
-    """Bytes in kB, MB or GB."""
-    for unit, size in (("GB", 1e9), ("MB", 1e6)):
-        if count >= size:
-            return f"{count / size:,.1f} {unit}"
-    return f"{count / 1e3:,.0f} kB"

@@ -21,7 +21,8 @@ from rich.table import Table
 from rich.text import Text
 
 from hftransfer.cli.console import err
-from hftransfer.cli.facts import duration, print_facts
+from hftransfer.cli.facts import print_facts
+from hftransfer.planning.told import duration
 from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 LINES = 10

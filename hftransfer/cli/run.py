@@ -12,8 +12,9 @@ from rich.table import Table
 from hftransfer.cli import launch
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, err, main_process, out, print_json
-from hftransfer.cli.facts import duration, print_command, print_facts
+from hftransfer.cli.facts import print_command, print_facts
 from hftransfer.cli.tables import print_table, show_tables
+from hftransfer.planning.told import duration
 from hftransfer.recipe import load_recipe, located, read_recipe
 from hftransfer.result import Result
 

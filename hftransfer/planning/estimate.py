@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from hftransfer.planning.told import told
+
 
 @dataclass(frozen=True)
 class Tokens:
@@ -72,6 +74,9 @@ class Estimate:
     savings: tuple[Saving, ...]
     took: float
     findings: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<10}{text}" for name, text in told(self))
 
     def to_dict(self) -> dict[str, Any]:
         """As `hftransfer plan --json` prints it."""

@@ -18,6 +18,7 @@ from hftransfer.cli import app
 from hftransfer.features.store import cache_folder
 from hftransfer.planning.extrapolate import Pace, asking_of, due
 from hftransfer.planning.sample import evenly, sampled, step_work, steps_of
+from hftransfer.planning.told import duration
 from hftransfer.recipe import Recipe
 from hftransfer.run_directory import RunDirectory
 
@@ -100,19 +101,26 @@ def test_the_times_add_up(planned: tuple[Estimate, list[Path]]) -> None:
     assert found.peak_memory_bytes > 50e6
 
 
-def test_it_is_told(planned: tuple[Estimate, list[Path]], capsys: pytest.CaptureFixture[str]) -> None:
-    from hftransfer.cli.plan import show
-
-    show(planned[0])
-    told = capsys.readouterr().out
-    for part in (
-        "time        about ",
-        "16 of 16 examples, 4 epochs",
-        "0 of 64 rows (0.0%) are cut",
-        "memory ",
-    ):
+def test_it_is_told(planned: tuple[Estimate, list[Path]]) -> None:
+    told = str(planned[0])
+    for part in ("time      about ", "16 of 16 examples, 4 epochs", "0 of 64 rows (0.0%) are cut", "memory "):
         assert part in told
     assert json.loads(json.dumps(planned[0].to_dict()))["steps"] == TOTAL
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0.41, "0.4 s"),
+        (42.3, "42 s"),
+        (59.7, "1 min"),
+        (200, "3 min 20 s"),
+        (3599, "60 min"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_durations(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
 
 
 def test_a_mistake_is_told_as_by_a_run() -> None:
