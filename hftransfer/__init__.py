@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from hftransfer.hub import Pushed, push
+    from hftransfer.planning import Estimate, plan
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
@@ -48,6 +49,7 @@ _HOMES = {
         "TrainingError",
     ),
     "hftransfer.hub": ("Pushed", "push"),
+    "hftransfer.planning": ("Estimate", "plan"),
     "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
@@ -63,6 +65,7 @@ __all__ = [
     "CheckpointError",
     "Comparison",
     "DataError",
+    "Estimate",
     "HFTransferError",
     "InputError",
     "Prediction",
@@ -78,6 +81,7 @@ __all__ = [
     "dump_recipe",
     "load_recipe",
     "load_run",
+    "plan",
     "push",
     "recipe_schema",
     "run",

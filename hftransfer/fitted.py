@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,6 +28,25 @@ def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
 
     Raises InputError where the backbone cannot be asked once about every row.
     """
+    fitting = _fitting(job)
+    begin(job, run_dir)
+    sizes = job.parameters
+    begun = Begin(0, 0, 0, len(job.examples["train"]), sizes["total"], sizes["trained"])
+    happened(begun, run_dir, clock)
+    fitting()
+    best = Best(job.recipe.training.best_metric or "loss", None)
+    metrics = evaluate(job, "validation", rows=ROWS)[1]
+    happened(Evaluation(0, 0, metrics, best.better(metrics, 0)), run_dir, clock)
+    return Trained(0, best, ROWS)
+
+
+def fit(job: Job) -> None:
+    """Fit the head on the training rows. Raises InputError as `fit_head`."""
+    _fitting(job)()
+
+
+def _fitting(job: Job) -> Callable[[], None]:
+    """What fits the head. Raises InputError where that cannot be done."""
     examples, model = job.examples["train"], job.model
     if not isinstance(examples, CachedExamples) or not isinstance(model, PooledModel) or model.head is None:
         raise InputError(
@@ -37,19 +58,13 @@ def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     assert isinstance(head, FittedHead)
     targets = _targets(job, examples)
     _check_enough(job, head, targets)
-    begin(job, run_dir)
-    sizes = job.parameters
-    happened(Begin(0, 0, 0, len(examples), sizes["total"], sizes["trained"]), run_dir, clock)
-    head.fit(
+    return partial(
+        head.fit,
         examples.features.reshape(len(examples), -1),
         targets,
         seed=job.recipe.training.seed,
         balanced=getattr(job.task, "class_weights", None) == "balanced",
     )
-    best = Best(job.recipe.training.best_metric or "loss", None)
-    metrics = evaluate(job, "validation", rows=ROWS)[1]
-    happened(Evaluation(0, 0, metrics, best.better(metrics, 0)), run_dir, clock)
-    return Trained(0, best, ROWS)
 
 
 def _check_enough(job: Job, head: FittedHead, targets: Any) -> None:

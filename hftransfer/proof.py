@@ -91,10 +91,17 @@ class FreshProcess:
             [sys.executable, "-m", "hftransfer.proof"],
             env=environment,
             stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def ready(self) -> None:
+        """Wait until it has imported what it needs."""
+        self.start()
+        assert self._process is not None
+        assert self._process.stdout is not None
+        self._process.stdout.readline()
 
     def ask(self, probe: Path) -> Callable[[], dict[str, Any]]:
         """Name it the probe's folder. Returns what waits for its answers; raises ReloadError there."""
@@ -277,6 +284,8 @@ def main() -> None:
     import datasets  # noqa: F401  # all that takes long, before there is anything to read
     import transformers.pipelines  # noqa: F401
 
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
     line = sys.stdin.readline()
     if not line:
         return  # there is nothing to prove, or nobody left to prove it to

@@ -19,7 +19,7 @@ from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
 from hftransfer.trackers import check_installed, tracking
-from hftransfer.training.events import Event, Note
+from hftransfer.training.events import Event, Loaded, Note
 
 if TYPE_CHECKING:
     from hftransfer.job import Clock
@@ -215,6 +215,7 @@ def _trained(
     recipe = plan.recipe
     with clock("data", "loading the data"):
         splits = linted(recipe, load_data(plan))
+        clock.tell(Loaded(splits.sizes, len(splits.labels)))
         clock.note(splits.findings)
     with tracking(recipe, run_dir, clock) as trackers:
         result = finished or one_run(recipe, splits, run_dir, compute, clock)

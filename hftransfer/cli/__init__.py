@@ -7,7 +7,21 @@ from typing import Annotated
 import typer
 
 import hftransfer
-from hftransfer.cli import cache, check, compare, copy, env, evaluate, init, predict, push, run, schema, show
+from hftransfer.cli import (
+    cache,
+    check,
+    compare,
+    copy,
+    env,
+    evaluate,
+    init,
+    plan,
+    predict,
+    push,
+    run,
+    schema,
+    show,
+)
 from hftransfer.cli import list as list_command
 from hftransfer.cli.console import set_debug
 from hftransfer.cli.suggest import SuggestingCommand, SuggestingGroup
@@ -45,6 +59,7 @@ for _module in (
     init,
     run,
     check,
+    plan,
     show,
     list_command,
     copy,

@@ -1,96 +1,276 @@
-"""A run's events on the terminal: stages, notes, a bar, and a line for every evaluation."""
+"""A run's events on the terminal: a block of facts before, one that changes in its place during, plain lines elsewhere.
+
+On a terminal a few lines at the bottom tell what goes on, and are gone when it is done: what stays above them is worth
+reading later. Where nothing can be written over (a pipe, a file, TERM=dumb) there are lines of text alone, so many over
+a training. Whatever a bar or a colour shows is there in words, too.
+"""
 
 from __future__ import annotations
 
+import time
+from collections import deque
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.console import Group, RenderableType
+from rich.live import Live
+from rich.markup import escape
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
 
 from hftransfer.cli.console import err
-from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Note, Stage, Step
+from hftransfer.cli.facts import print_facts
+from hftransfer.planning.told import duration
+from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
-# Without a terminal there is no bar, but so many lines over the whole training.
 LINES = 10
+"""Of a training, where there is no terminal."""
+WINDOW = 30.0
+"""Seconds that the examples a second are of."""
+REFRESH = 2.0
+"""Times a second: often enough to see that it goes on, seldom enough to be read aloud."""
+BAR = 24
+
+
+@dataclass
+class Pace:
+    """How fast something goes: (when, how much is done), of the last half a minute."""
+
+    seen: deque[tuple[float, int]] = field(default_factory=deque)
+    start: tuple[float, int] | None = None
+
+    def note(self, done: int) -> None:
+        """So much is done by now."""
+        now = time.monotonic()
+        self.start = self.start or (now, done)
+        self.seen.append((now, done))
+        while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
+            self.seen.popleft()
+
+    def pause(self) -> None:
+        """What has passed since was spent on something else, and is no part of the rate."""
+        if self.seen:
+            passed = time.monotonic() - self.seen[-1][0]
+            self.seen = deque((moment + passed, done) for moment, done in self.seen)
+
+    @property
+    def rate(self) -> float | None:
+        """A second, lately."""
+        if len(self.seen) < 2:
+            return None
+        (before, less), (now, more) = self.seen[0], self.seen[-1]
+        return (more - less) / (now - before) if now > before else None
+
+    def left(self, total: int) -> float | None:
+        """Seconds until all are done, at the pace since the start."""
+        if self.start is None or not self.seen:
+            return None
+        (then, less), (now, more) = self.start, self.seen[-1]
+        return (total - more) * (now - then) / (more - less) if more > less else None
+
+
+@dataclass
+class Training:
+    """What is known of the training that goes on."""
+
+    begin: Begin
+    metric: str | None = None
+    step: Step | None = None
+    best: Evaluation | None = None
+    last: Evaluation | None = None
+    examples: Pace = field(default_factory=Pace)
+    steps: Pace = field(default_factory=Pace)
+
+    def told(self) -> list[str]:
+        """Loss, rate, examples a second and time left; the best so far."""
+        lines = []
+        if self.step is not None:
+            parts = [f"loss {self.step.loss:.4f}", f"rate {self.step.learning_rate:.1e}"]
+            speed, left = self.examples.rate, self.steps.left(self.begin.steps)
+            if speed is not None:
+                parts.append(f"{speed:,.1f} examples/s")
+            if left:
+                parts.append(f"about {duration(left)} left")
+            if self.step.step == self.begin.steps:
+                parts.append("all steps taken")
+            lines.append(", ".join(parts))
+        if self.best is not None and self.last is not None:
+            line = f"best so far, after {_when(self.best)}: {_one(self.best, self.metric)}"
+            if self.last is not self.best:
+                line += f"; last {_one(self.last, self.metric)}"
+            lines.append(line)
+        return lines
 
 
 class ProgressView:
-    """Shows events as they come; use as a context manager, and call it with every event."""
+    """Shows events as they come; use as a context manager, and call it with every event.
 
-    def __init__(self) -> None:
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[loss]}"),
-            TimeRemainingColumn(),
+    metric: the one that chooses the weights; by default the first of an evaluation that is not the loss.
+    """
+
+    def __init__(self, metric: str | None = None) -> None:
+        self._metric = metric
+        self.moving = err.is_terminal and err.is_interactive
+        self._stage = Stage("", "")
+        self._since = time.monotonic()
+        self._asked = Pace()
+        self._training: Training | None = None
+        self._shown = 0
+        # What is drawn, by a thread beside: replaced as a whole, never changed.
+        self._lines: tuple[RenderableType, ...] = ()
+        self._live = Live(
+            get_renderable=self._block,
             console=err,
+            refresh_per_second=REFRESH,
             transient=True,
-            disable=not err.is_terminal,
+            redirect_stdout=False,
         )
-        self._task: Any = None
-        self._steps = self._shown = 0
 
     def __enter__(self) -> ProgressView:
-        self._bar.start()
+        if self.moving:
+            self._live.start()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._live.stop()
+        training = self._training
+        if self.moving and kind is not None and training is not None and training.step is not None:
+            err.print(f"stopped after step {training.step.step:,} of {training.begin.steps:,}")
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Stage(_, title):
-                self._forget()
-                err.print(f"[dim]{title} ...[/dim]")
+            case Stage():
+                self._begins(event)
             case Note(message):
-                err.print("  [yellow]note[/yellow]", end=" ")
-                err.print(message, markup=False)
-            case Extraction(rows, total):
-                self._extraction(rows, total)
+                print_facts(err, [("note", message)])
+            case Loaded():
+                rows = ", ".join(f"{count:,} {split}" for split, count in event.examples.items())
+                print_facts(err, [("data", rows + (f"; {event.labels} labels" if event.labels else ""))])
+            case Extraction():
+                self._extraction(event)
             case Begin():
                 self._begin(event)
             case Step():
                 self._step(event)
             case Evaluation():
-                mark = " [green](best so far)[/green]" if event.best else ""
-                when = f"epoch {event.epoch + 1}, step {event.step}" if event.step else "fitted"
-                err.print(f"  {when}: {numbers(event.metrics)}{mark}")
+                self._evaluation(event)
 
-    def _extraction(self, rows: int, total: int) -> None:
-        if self._task is None:
-            self._task = self._bar.add_task("rows", total=total, loss="")
-        self._bar.update(self._task, completed=rows)
-        if not err.is_terminal and rows * LINES // total > self._shown:
-            self._shown = rows * LINES // total
-            err.print(f"  row {rows} of {total}")
-        if rows == total:
-            self._forget()
+    # --- what happened ----------------------------------------------------------------------------------------
 
-    def _forget(self) -> None:
-        if self._task is not None:
-            self._bar.remove_task(self._task)
-        self._task, self._shown = None, 0
+    def _begins(self, stage: Stage) -> None:
+        self._stage, self._since = stage, time.monotonic()
+        self._asked, self._training, self._shown, self._lines = Pace(), None, 0, ()
+        if not self.moving:
+            _line(f"[dim]{escape(stage.title)} ...[/dim]")
+
+    def _extraction(self, event: Extraction) -> None:
+        self._asked.note(event.rows)
+        left = self._asked.left(event.total)
+        told = [] if left is None else [f"about {duration(left)} left"]
+        self._lines = (_counted(f"row {event.rows:,} of {event.total:,}", event.rows, event.total), *told)
+        if not self.moving and event.rows * LINES // event.total > self._shown:
+            self._shown = event.rows * LINES // event.total
+            _line(f"  row {event.rows} of {event.total}")
+        if event.rows == event.total:  # the next split is counted from the start
+            self._asked, self._shown, self._lines = Pace(), 0, ()
 
     def _begin(self, event: Begin) -> None:
-        self._steps = event.steps
+        self._training, self._shown = Training(event, self._metric), 0
+        self._training.steps.note(event.step)
         if not event.steps:
-            err.print(f"  {event.examples:,} examples, all at once")
+            print_facts(err, [("training", f"{event.examples:,} examples, all at once")])
             return
         share = event.trained_parameters / event.total_parameters
         resumed = f", going on after step {event.step}" if event.step else ""
-        err.print(
-            f"  {event.examples:,} examples, {event.steps:,} steps in {event.epochs} epochs{resumed}; "
+        epochs = "epoch" if event.epochs == 1 else "epochs"
+        text = (
+            f"{event.examples:,} examples, {event.steps:,} steps in {event.epochs} {epochs}{resumed}; "
             f"{event.trained_parameters:,} of {event.total_parameters:,} parameters are trained ({share:.2%})"
         )
-        self._task = self._bar.add_task("training", total=event.steps, completed=event.step, loss="")
+        print_facts(err, [("head" if self._stage.name == "probe" else "training", text)])
 
     def _step(self, event: Step) -> None:
-        if err.is_terminal:
-            self._bar.update(self._task, completed=event.step, loss=f"loss {event.loss:.3f}")
-        elif event.step * LINES // self._steps > self._shown:
-            self._shown = event.step * LINES // self._steps
-            err.print(f"  step {event.step} of {self._steps}: loss {event.loss:.3f}")
+        training = self._training
+        assert training is not None
+        training.step = event
+        training.examples.note(event.examples)
+        training.steps.note(event.step)
+        total = training.begin.steps
+        if self.moving:
+            self._draw(training)
+        elif event.step * LINES // total > self._shown:
+            self._shown = event.step * LINES // total
+            _line(f"  step {event.step} of {total}: {training.told()[0]}")
+
+    def _evaluation(self, event: Evaluation) -> None:
+        training = self._training
+        assert training is not None
+        training.last = event
+        training.best = event if event.best or training.best is None else training.best
+        training.examples.pause()
+        if self.moving:
+            self._draw(training)
+        else:
+            mark = " [green](best so far)[/green]" if event.best else ""
+            _line(f"  {_when(event)}: {numbers(event.metrics)}{mark}")
+
+    # --- the block --------------------------------------------------------------------------------------------
+
+    def _draw(self, training: Training) -> None:
+        if training.step is None:
+            return
+        step, total = training.step.step, training.begin.steps
+        count = f"step {step:,} of {total:,}, epoch {training.step.epoch + 1} of {training.begin.epochs}"
+        self._lines = (_counted(count, step, total), *training.told())
+
+    def _block(self) -> RenderableType:
+        """What goes on now, in at most four lines."""
+        if not self._stage.title:
+            return Text()
+        passed = f", for {duration(time.monotonic() - self._since)}"
+        head = Text(self._stage.title, style="bold", overflow="ellipsis", no_wrap=True)
+        head.append(passed, style="not bold")
+        return Group(head, *(_indented(line) for line in self._lines))
+
+
+def _line(markup: str) -> None:
+    """A line of text; on a terminal no wider than that is."""
+    err.print(markup, soft_wrap=not err.is_terminal)
+
+
+def _indented(line: RenderableType) -> RenderableType:
+    grid = Table.grid()
+    grid.add_column(width=2)
+    grid.add_column()
+    grid.add_row("", Text(line, overflow="ellipsis", no_wrap=True) if isinstance(line, str) else line)
+    return grid
+
+
+def _counted(text: str, done: int, total: int) -> RenderableType:
+    grid = Table.grid(padding=(0, 2))
+    grid.add_row(
+        Text(text),
+        ProgressBar(total, done, BAR, style="dim", complete_style="cyan", finished_style="cyan"),
+        Text(f"{done / total:.0%}"),
+    )
+    return grid
+
+
+def _when(event: Evaluation) -> str:
+    return f"epoch {event.epoch + 1}, step {event.step}" if event.step else "fitted"
+
+
+def _one(event: Evaluation, metric: str | None) -> str:
+    """The number that is worth a look: `accuracy 0.7612`."""
+    named = {name: value for name, value in event.metrics.items() if isinstance(value, float | int)}
+    name = (
+        metric
+        if metric in named
+        else next((name for name in named if name != "loss"), next(iter(named), None))
+    )
+    return "no number" if name is None else f"{name} {named[name]:.4f}"
 
 
 def numbers(metrics: Mapping[str, Any]) -> str:

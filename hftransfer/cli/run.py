@@ -13,7 +13,9 @@ from hftransfer.cli import launch
 from hftransfer.cli.arguments import AsJson, Overrides, RecipeArgument
 from hftransfer.cli.console import command, err, main_process, out, print_json
 from hftransfer.cli.evidence import show_evidence
-from hftransfer.cli.tables import show_tables
+from hftransfer.cli.facts import print_command, print_facts
+from hftransfer.cli.tables import print_table, show_tables
+from hftransfer.planning.told import duration
 from hftransfer.recipe import load_recipe, located, read_recipe
 from hftransfer.result import Result
 
@@ -66,7 +68,7 @@ def command_line(
         result = Result.read(folder)
     else:
         with located(document):
-            result = _here(loaded, folder, resume)
+            result = _here(loaded, document.name, folder, resume)
     if not main_process():
         return
     if as_json:
@@ -75,12 +77,14 @@ def command_line(
         show(result, recipe)
 
 
-def _here(recipe: Any, folder: Path, resume: bool) -> Result:
+def _here(recipe: Any, name: str, folder: Path, resume: bool) -> Result:
     from hftransfer.cli.progress import ProgressView
     from hftransfer.runner import run
 
+    if main_process():
+        before(recipe, name, folder)
     try:
-        with ProgressView() as view:
+        with ProgressView(recipe.training.best_metric) as view:
             return run(recipe, output=folder, resume=resume, watch=view)
     except KeyboardInterrupt:
         if main_process() and folder.is_dir():
@@ -88,50 +92,81 @@ def _here(recipe: Any, folder: Path, resume: bool) -> Result:
         raise
 
 
+def before(recipe: Any, name: str, folder: Path) -> None:
+    """What is going to be done; sizes, parameters and steps follow when they are known."""
+    training, strategy = recipe.training, recipe.strategy.name
+    facts = [
+        ("recipe", f"{name}: {recipe.task.name}"),
+        ("checkpoint", recipe.checkpoint.name),
+        (
+            "strategy",
+            f"{strategy}, at a rate of {training.learning_rate:g}, in batches of {training.batch_size}",
+        ),
+        ("output", str(folder)),
+    ]
+    print_facts(err, facts)
+
+
 def show(result: Result, recipe: str) -> None:
     """The end of a run: scores beside the baseline, where the model lies, what to try next."""
     from hftransfer.report.calibration import calibration_told
 
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("")
-    splits = list(result.metrics)
-    guess = next(iter(result.baselines), None)
-    for split in splits:
-        table.add_column(f"{split} ({result.examples[split]:,})", justify="right")
-        if guess:
-            table.add_column(guess, justify="right", style="dim")
-    for name in result.metrics[splits[0]]:
-        values = []
-        for split in splits:
-            values.append(_number(result.metrics[split][name]))
-            values += [_number(result.baselines[guess][split].get(name))] if guess else []
-        if any(values):
-            table.add_row(name, *values)
     out.print()
-    out.print(table)
+    print_table(scores(result))
     for split, metrics in result.metrics.items():
         show_tables(metrics, result.labels, of=split)
     show_evidence(result)
     proof = result.reload_check
-    out.print()
-    out.print(f"model    {result.model}", markup=False)
-    out.print(
-        f"proof    loaded afresh by {', '.join(proof['ways'])}: {proof['rows']} rows, "
-        f"largest difference {proof['max_difference']:.1e}",
-        markup=False,
-    )
+    steps = f"{result.steps:,} steps, the best after {result.best_step:,}" if result.steps else "fitted once"
+    total, training = (duration(result.seconds[stage]) for stage in ("total", "train"))
+    memory = f"{result.peak_memory_bytes / 2**30:.1f} GiB of memory at most"
+    facts = [
+        ("model", str(result.model)),
+        (
+            "proof",
+            f"loaded afresh by {', '.join(proof['ways'])}: {proof['rows']} rows, "
+            f"largest difference {proof['max_difference']:.1e}",
+        ),
+        (
+            "cost",
+            f"{total}, {training} of it training; {steps}; {memory}",
+        ),
+    ]
     calibration = calibration_told(result)
     if calibration:
-        out.print(f"scores   {calibration}", markup=False)
-    steps = f"{result.steps:,} steps, the best after {result.best_step:,}" if result.steps else "fitted once"
-    out.print(
-        f"cost     {result.seconds['total']:.0f} s, {result.seconds['train']:.0f} s of it training; "
-        f"{steps}; {result.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
-        markup=False,
-    )
+        facts.insert(2, ("scores", calibration))
+    out.print()
+    print_facts(out, facts, width=9)
     out.print("next")
     for line in next_commands(result, recipe):
-        out.print(f"  {line}", markup=False)
+        print_command(out, line)
+
+
+def scores(result: Result) -> Table:
+    """The metrics of every split, each above the interval that it lies in at 95 %, beside the baseline."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("")
+    guess = next(iter(result.baselines), None)
+    for split in result.metrics:
+        table.add_column(f"{split} ({result.examples[split]:,})", justify="right")
+        if guess:
+            table.add_column(guess, justify="right", style="dim")
+    for name in next(iter(result.metrics.values())):
+        values, bounds = [], []
+        for split, metrics in result.metrics.items():
+            values.append(_number(metrics[name]))
+            bounds.append(_between(result.intervals.get(split, {}).get(name)))
+            values += [_number(result.baselines[guess][split].get(name))] if guess else []
+            bounds += [""] if guess else []
+        if any(values):
+            table.add_row(name, *values)
+        if any(values) and any(bounds):
+            table.add_row("  at 95 %", *bounds)
+    return table
+
+
+def _between(bounds: Any) -> str:
+    return "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}"
 
 
 def next_commands(result: Result, recipe: str) -> list[str]:

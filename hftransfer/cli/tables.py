@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.markup import escape
+from rich.measure import Measurement
 from rich.table import Table
 
 from hftransfer.cli.console import out
 
 MOST = 20
-"""A table of more labels is wider than a screen: then the commonest mistakes are told instead."""
+"""A table of more labels is wider than a screen: then, and where it is, the commonest mistakes are told instead."""
 
 
 def show_tables(metrics: Mapping[str, Any], labels: Sequence[str], *, of: str) -> None:
@@ -24,7 +25,19 @@ def show_tables(metrics: Mapping[str, Any], labels: Sequence[str], *, of: str) -
         else:
             continue
         out.print()
-        out.print(table)
+        print_table(table)
+
+
+def print_table(table: Table) -> None:
+    """A table; on a terminal no wider than that is."""
+    out.print(table, soft_wrap=not out.is_terminal)
+
+
+def _too_wide(table: Table) -> bool:
+    return (
+        out.is_terminal
+        and Measurement.get(out, out.options.update(max_width=10_000), table).maximum > out.width
+    )
 
 
 def _table(title: str) -> Table:
@@ -40,7 +53,7 @@ def _confusion(matrix: Sequence[Sequence[int]], labels: Sequence[str], of: str) 
         table.add_column(escape(label), justify="right")
     for label, counts in zip(labels, matrix, strict=True):
         table.add_row(escape(label), *map(str, counts))
-    return table
+    return _mistakes(matrix, labels, of) if _too_wide(table) else table
 
 
 def _mistakes(matrix: Sequence[Sequence[int]], labels: Sequence[str], of: str) -> Table:

@@ -16,6 +16,7 @@ import re
 import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -41,8 +42,24 @@ DIGEST = 16
 """Bytes of a key: a collision among a billion rows has a chance of 1e-21."""
 
 
+_elsewhere: ContextVar[Path | None] = ContextVar("elsewhere", default=None)
+
+
+@contextmanager
+def kept_in(folder: Path) -> Iterator[None]:
+    """Meanwhile features are looked for, and kept, in `folder` and nowhere else."""
+    token = _elsewhere.set(folder)
+    try:
+        yield
+    finally:
+        _elsewhere.reset(token)
+
+
 def cache_folder() -> Path:
     """Where features are kept: $HFTRANSFER_CACHE, or hftransfer in $XDG_CACHE_HOME or ~/.cache."""
+    other = _elsewhere.get()
+    if other is not None:
+        return other
     asked = os.environ.get(FOLDER)
     home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
     return (Path(asked) if asked else home / "hftransfer") / "features"
@@ -99,6 +116,17 @@ class FeatureStore:
             found |= hits
         self.touch()
         return features, found, tuple(damaged)
+
+    def known(self, keys: Keys) -> NDArray[np.bool_]:
+        """Which of the rows with these keys, (N, 16), have some; only looks, so damaged files count as well."""
+        import numpy as np
+        from safetensors import SafetensorError, safe_open
+
+        wanted, found = _as_one(keys), np.zeros(len(keys), dtype=bool)
+        for file in self.files():
+            with suppress(OSError, SafetensorError), safe_open(file, "numpy") as tensors:
+                found |= np.isin(wanted, _as_one(tensors.get_tensor("keys")))
+        return found
 
     def touch(self) -> None:
         """Say that it is used now."""

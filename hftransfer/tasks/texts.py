@@ -23,7 +23,8 @@ CHUNK = 8192
 class EncodedTexts:
     """Token ids of every example, as the tokenizer names its outputs, and the targets where rows have them.
 
-    labels: one a row. rows: see `Examples`.
+    labels: one a row. rows: see `Examples`. cut: how many texts have lost tokens; None where that is not known, or
+    where they are read in windows.
     """
 
     features: Mapping[str, list[NDArray[np.int32]]]
@@ -31,6 +32,7 @@ class EncodedTexts:
     lengths: NDArray[np.int64]
     findings: tuple[str, ...]
     rows: NDArray[np.int64] | None = None
+    cut: int | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -53,6 +55,10 @@ class EncodedPairs:
     @property
     def lengths(self) -> NDArray[np.int64]:
         return self.first.lengths + self.second.lengths
+
+    @property
+    def cut(self) -> int:
+        return (self.first.cut or 0) + (self.second.cut or 0)
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -139,8 +145,9 @@ def encode_texts(
         done = f"were read in windows, {len(lengths)} in all" if windows else "were cut"
         findings.append(f"{name}: {longer} of {len(rows)} texts are longer than {most} tokens and {done}")
     labels = rows["label"][:] if "label" in rows.column_names else None
+    rows_of = np.asarray(examples) if windows and longer else None
     return EncodedTexts(
-        features, labels, lengths, tuple(findings), np.asarray(examples) if windows and longer else None
+        features, labels, lengths, tuple(findings), rows_of, None if overlap is not None else longer
     )
 
 

@@ -23,6 +23,14 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Loaded:
+    """The rows are there: so many of every split, and so many labels (0 where the task has none)."""
+
+    examples: Mapping[str, int]
+    labels: int
+
+
+@dataclass(frozen=True)
 class Extraction:
     """A frozen backbone is asked about rows: so many of those that this process has to ask about are done."""
 
@@ -70,4 +78,4 @@ class Evaluation:
     best: bool
 
 
-Event = Stage | Note | Extraction | Begin | Step | Evaluation
+Event = Stage | Note | Loaded | Extraction | Begin | Step | Evaluation

@@ -64,6 +64,7 @@ def test_alone_it_lists_its_commands() -> None:
         "init",
         "run",
         "check",
+        "plan",
         "show",
         "list",
         "copy",
@@ -110,7 +111,7 @@ def test_a_command_line_that_is_not_one(arguments: list[str], message: str) -> N
 # --- check -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("command", ["check", "run", "show"])
+@pytest.mark.parametrize("command", ["check", "plan", "run", "show"])
 def test_a_broken_recipe_is_told_whole_in_two_seconds_without_torch(broken: Path, command: str) -> None:
     code = f"""
 import sys

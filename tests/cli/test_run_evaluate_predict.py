@@ -136,6 +136,8 @@ def test_no_library_shows_progress_of_its_own(session: Session) -> None:
     for done in (session.interrupted, session.resumed):
         assert "epoch" in done.stderr
         assert "%|" not in done.stderr
+        assert "\x1b" not in done.stderr
+        assert "\r" not in done.stderr
 
 
 def test_it_went_on_where_it_was_stopped(session: Session) -> None:

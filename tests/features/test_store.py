@@ -13,7 +13,16 @@ import numpy as np
 import pytest
 
 from hftransfer.errors import InputError
-from hftransfer.features.store import DIGEST, FeatureStore, clear, evict, size_bound, stores
+from hftransfer.features.store import (
+    DIGEST,
+    FeatureStore,
+    cache_folder,
+    clear,
+    evict,
+    kept_in,
+    size_bound,
+    stores,
+)
 
 
 def keys(*numbers: int) -> np.ndarray:
@@ -43,6 +52,30 @@ def test_what_is_written_is_found_in_any_order(store: FeatureStore) -> None:
     assert not features[~found].any()
     assert damaged == ()
     assert store.rows == 5
+
+
+def test_a_look_at_what_is_known_changes_nothing(store: FeatureStore) -> None:
+    assert store.known(keys(1)).tolist() == [False]
+    assert not store.folder.exists()
+    store.write(keys(1, 2), values(1, 2))
+    os.utime(store.folder, (1, 1))
+    store.write(keys(7), values(7))
+    (store.folder / f"{'0' * 64}.safetensors").write_bytes(b"")  # damaged: left for a run to find
+    before = sorted(store.folder.iterdir())
+    os.utime(store.folder, (1, 1))
+    assert store.known(keys(7, 3, 1, 7)).tolist() == [True, False, True, True]
+    assert sorted(store.folder.iterdir()) == before
+    assert store.used == 1
+
+
+def test_meanwhile_kept_elsewhere(store: FeatureStore, tmp_path: Path) -> None:
+    usual = cache_folder()
+    with kept_in(tmp_path / "other"):
+        assert cache_folder() == tmp_path / "other"
+        with pytest.raises(KeyError), kept_in(tmp_path / "third"):
+            raise KeyError
+        assert cache_folder() == tmp_path / "other"
+    assert cache_folder() == usual
 
 
 @pytest.mark.parametrize("harm", ["flip", "cut", "empty"])
