@@ -8,6 +8,7 @@
     probe/                                       what a training of the head alone, before the training, left
     adapter/                                     the same as a PEFT adapter, where the strategy has one
     predictions/<split>.parquet
+    report/                                      report.html and its plots, where they were asked for
     result.json                                  last: it exists only if the run finished
     pushed.json                                  where it was published, if it was
 
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
+REPORT_PAGE = "report.html"
+"""Of a report's folder."""
 Kind = Literal["last", "best"]
 
 
@@ -92,6 +95,10 @@ class RunDirectory:
 
     def predictions(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
 
     def _checkpoint(self, kind: Kind) -> Path:
         return self.path / "checkpoints" / kind

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 import hftransfer
-from hftransfer.cli import cache, check, copy, env, evaluate, init, predict, push, run, schema, show
+from hftransfer.cli import cache, check, copy, env, evaluate, init, predict, push, report, run, schema, show
 from hftransfer.cli import list as list_command
 from hftransfer.cli.console import set_debug
 from hftransfer.cli.suggest import SuggestingCommand, SuggestingGroup
@@ -41,7 +41,21 @@ def options(
     set_debug(debug)
 
 
-for _module in (init, run, check, show, list_command, copy, evaluate, predict, push, cache, schema, env):
+for _module in (
+    init,
+    run,
+    check,
+    show,
+    list_command,
+    copy,
+    evaluate,
+    predict,
+    report,
+    push,
+    cache,
+    schema,
+    env,
+):
     app.command(_module.__name__.rpartition(".")[2], cls=SuggestingCommand)(_module.command_line)
 
 
