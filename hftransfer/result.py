@@ -261,9 +261,9 @@ class Result:
         """
         import pandas
 
-        from hftransfer import report
+        from hftransfer.report import view
 
-        seen = report.view(self, split)
+        seen = view(self, split)
         return pandas.DataFrame(seen.doubtful(n) if labels else seen.errors(n))
 
     def plot(self, name: str | None = None) -> Plot:
@@ -271,9 +271,9 @@ class Result:
 
         Raises DataError naming those there are for another name; InputError without matplotlib.
         """
-        from hftransfer import report
+        from hftransfer.report import pictures
 
-        there = report.pictures(self)
+        there = pictures(self)
         chosen = name or next(iter(there), "")
         if chosen not in there:
             raise DataError(f"the run has no plot `{chosen}`", hint=did_you_mean(chosen, there))
@@ -285,9 +285,9 @@ class Result:
         path: a folder of its own for both; by default `report` in the run's directory.
         Raises RunDirectoryError for a folder that holds other files; InputError without matplotlib.
         """
-        from hftransfer import report
+        from hftransfer.report import write_report
 
-        return report.write_report(self, None if path is None else Path(path)).page
+        return write_report(self, None if path is None else Path(path)).page
 
     def _data_section(
         self, source: Any, roles: Sequence[str], columns: Mapping[str, str] | None

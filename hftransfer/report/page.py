@@ -8,13 +8,13 @@ import json
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
 from markupsafe import Markup
 
-import hftransfer
 from hftransfer.errors import DataError
 from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import read_recipe
@@ -22,7 +22,7 @@ from hftransfer.report.curves import curves
 from hftransfer.report.images import contact_sheet
 from hftransfer.report.markdown import visible
 from hftransfer.report.origins import checkpoint_origin, data_origin, without_places
-from hftransfer.report.parts import Part, Picture, Say, Table
+from hftransfer.report.parts import Part, Picture, Say, Table, listed
 from hftransfer.report.verdict import arms, scores, verdict
 from hftransfer.report.views import View, view
 from hftransfer.run_directory import RunDirectory
@@ -102,7 +102,7 @@ def page(result: Result) -> tuple[str, dict[str, bytes]]:
         ),
         environment=_flat(environment),
         fingerprint=_json(run_dir.data).get("fingerprint"),
-        version=hftransfer.__version__,
+        version=version("hftransfer"),
     )
     return text, images
 
@@ -134,7 +134,9 @@ def _errors(shown: View) -> Iterator[Part]:
 
 
 def _listed(caption: str, rows: list[dict[str, Any]], texts: list[str]) -> Table:
-    return Table(caption, list(rows[0]), [list(row.values()) for row in rows], texts)
+    # A row's number is a name, and is not written as an amount.
+    named = [{**row, "row": str(row["row"])} if "row" in row else row for row in rows]
+    return listed(caption, named, texts=texts)
 
 
 def _data(result: Result) -> Iterator[Part]:
@@ -233,7 +235,7 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Markup | jinja2.Undefined):
         return value
     if value is None:
-        return "–"
+        return "-"
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, float):
@@ -242,10 +244,9 @@ def _shown(value: Any) -> Any:
         return f"{value:,}"
     if isinstance(value, list | tuple):
         value = ", ".join(str(_shown(one)) for one in value)
-    text = "\n".join(
+    return "\n".join(
         visible(line.replace("\t", " ")) for line in str(value).replace("\r\n", "\n").split("\n")
     )
-    return text
 
 
 def _cut(value: Any) -> Any:

@@ -15,7 +15,7 @@ NAMED = 40
 """So many bars have room for a name each."""
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def counts(values: Sequence[int], labels: Sequence[str], unit: str = "rows") -> Plot:
     """A bar a label, the longest first. Of many labels the curve alone, with the first and the last named."""
     order = sorted(range(len(labels)), key=lambda index: -values[index])
@@ -28,6 +28,8 @@ def counts(values: Sequence[int], labels: Sequence[str], unit: str = "rows") -> 
             f"{len(labels)} labels, from {short(labels[order[0]], 30)} to {short(labels[order[-1]], 30)}"
         )
         axes.set_ylabel(unit)
+        axes.set_xlim(-1, len(heights))
+        axes.set_xticks([])
         return plot
     plot = Plot(7, 1.2 + 0.24 * len(labels))
     axes = plot.subplots()
@@ -39,7 +41,7 @@ def counts(values: Sequence[int], labels: Sequence[str], unit: str = "rows") -> 
     return plot
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def kinds(by_type: Mapping[str, Mapping[str, int]], unit: str) -> Plot:
     """Stacked bars: of every type (a row) how many of each kind (a colour)."""
     names = list(by_type)
@@ -59,7 +61,7 @@ def kinds(by_type: Mapping[str, Mapping[str, int]], unit: str) -> Plot:
     return plot
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def lengths(
     words: Mapping[str, NDArray[Any]], wrong: NDArray[np.bool_] | None = None, unit: str = ""
 ) -> Plot:
@@ -93,7 +95,8 @@ def _share_by_length(axes: Any, words: NDArray[Any], wrong: NDArray[np.bool_]) -
     many = np.bincount(places, minlength=len(edges) - 1)
     bad = np.bincount(places, weights=wrong, minlength=len(edges) - 1)
     some = many > 0
-    many, bad, middle = many[some], bad[some], ((edges[:-1] + edges[1:]) / 2)[some]
+    middle = np.bincount(places, weights=words, minlength=len(edges) - 1)[some] / many[some]
+    many, bad = many[some], bad[some]
     share, z = bad / many, 1.96
     centre = (share + z**2 / (2 * many)) / (1 + z**2 / many)
     half = z * np.sqrt(share * (1 - share) / many + z**2 / (4 * many**2)) / (1 + z**2 / many)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from hftransfer.report.plots.style import BLUE, GREY, RIGHT, STYLE, WRONG, Plot
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def reliability(
     counts: NDArray[np.int64], confidence: NDArray[np.float64], accuracy: NDArray[np.float64], error: float
 ) -> Plot:
@@ -39,7 +39,7 @@ def reliability(
     return plot
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def histogram(counts: Mapping[str, NDArray[np.int64]], unit: str) -> Plot:
     """counts: (B,) guesses in B bins from 0 to 1, by what they are ("right", "wrong"); shares of each, side by side."""
     plot = Plot(7, 3.4)

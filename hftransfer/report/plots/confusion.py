@@ -47,7 +47,7 @@ def shown(counts: NDArray[np.int64]) -> NDArray[np.int64]:
     return np.sort(np.argsort(-wrong, kind="stable")[:MOST])
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
     """counts: (C, C) rows by given and predicted label. Coloured by the share of the given label's rows."""
     from matplotlib.colors import PowerNorm
@@ -58,12 +58,12 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
     shares = table / np.maximum(counts.sum(axis=1)[places, None], 1)
     size = len(places)
     side = 3.2 + 0.42 * size if size <= WRITTEN else 4.5 + 0.115 * size
-    plot = Plot(side + 1, side)
+    plot = Plot(side + 1, side if size <= WRITTEN else side - 0.5)
     axes: Any = plot.subplots()
     # The root of the share: a twentieth has to be seen beside the nine tenths of the diagonal.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
     font = 9 if size <= WRITTEN else max(4.5, 8.5 - size / 30)
-    named = [short(labels[place], 28 if size > WRITTEN else 40) for place in places]
+    named = [short(labels[place], 34 if size > WRITTEN else 40) for place in places]
     axes.set_xticks(range(size), named, rotation=90, fontsize=font)
     axes.set_yticks(range(size), named, fontsize=font)
     axes.grid(visible=False)
@@ -81,8 +81,8 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
             axes.text(
                 column, row, text, ha="center", va="center", color=colour, fontsize=9 if size <= 12 else 7
             )
-    bar = plot.colorbar(image, ax=axes, shrink=0.6, format="{x:.0%}")
+    bar = plot.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.01, format="{x:.0%}")
     bar.set_ticks([0, 0.05, 0.2, 0.5, 1])
     bar.set_label("share of the given label's rows")
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar.outline.set_visible(False)
     return plot

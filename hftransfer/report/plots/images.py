@@ -13,7 +13,7 @@ from hftransfer.report.plots.style import STYLE, WRONG, Plot, short
 COLUMNS = 6
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def sheet(images: Sequence[Any], given: Sequence[str], said: Sequence[str]) -> Plot:
     """Images (PIL) in rows of six, each over the label it was given and, in colour, what was said."""
     rows = -(-len(images) // COLUMNS)

@@ -14,7 +14,7 @@ DOTS = 3000
 """More dots than that hide one another: then cells are coloured by how many there are."""
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def against(true: NDArray[np.float64], said: NDArray[np.float64], name: str) -> Plot:
     """Predicted values over true ones, (N,) each; on the line they are equal."""
     plot = Plot(5.5, 5)
@@ -28,7 +28,7 @@ def against(true: NDArray[np.float64], said: NDArray[np.float64], name: str) -> 
     return plot
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def residuals(true: NDArray[np.float64], said: NDArray[np.float64], name: str) -> Plot:
     """Predicted minus true, over what was predicted, and how often each."""
     plot = Plot(9, 3.6)

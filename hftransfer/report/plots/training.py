@@ -16,7 +16,7 @@ POINTS = 2000
 """More are not seen."""
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def training_curves(
     steps: Sequence[int],
     losses: Sequence[float],
@@ -59,7 +59,7 @@ def running_mean(values: Sequence[float]) -> Any:
     return (sums[ends] - sums[starts]) / (ends - starts)
 
 
-@matplotlib.rc_context(STYLE)  # type: ignore[arg-type]
+@matplotlib.rc_context(STYLE)
 def metric_curves(steps: Sequence[int], metrics: Mapping[str, Sequence[float]], best: int) -> Plot:
     """Metrics of validation at every evaluation, a panel each: they have scales of their own."""
     columns = min(3, len(metrics))

@@ -54,7 +54,7 @@ class View:
         )
 
     def doubtful(self, count: int) -> list[Row]:
-        """Rows whose label is probably a mistake, the likeliest first; empty for tasks where nobody knows how to tell."""
+        """Rows whose label is probably a mistake, the likeliest first; empty where nobody knows how to tell."""
         return []
 
     @cached_property

@@ -63,7 +63,8 @@ class OneLabel(View):
     @property
     def wrong(self) -> NDArray[np.bool_]:
         """(N,)"""
-        return self.told.given != self.told.said
+        wrong: NDArray[np.bool_] = self.told.given != self.told.said
+        return wrong
 
     @cached_property
     def confused(self) -> NDArray[np.int64]:
@@ -100,7 +101,9 @@ class OneLabel(View):
         yield Picture(
             "balance",
             "Class balance",
-            f"Rows of every label in {self.split}: from {given[least]:,} ({labels[least]}) to {given[most]:,} "
+            f"Every label has {given[most]:,} rows in {self.split}."
+            if given[most] == given[least]
+            else f"Rows of every label in {self.split}: from {given[least]:,} ({labels[least]}) to {given[most]:,} "
             f"({labels[most]}).",
             lambda: plots.counts(given.tolist(), labels),
         )
@@ -118,7 +121,8 @@ class OneLabel(View):
     def worst(self, count: int) -> NDArray[np.int64]:
         """The places of the worst errors in the split."""
         places = np.flatnonzero(self.wrong)
-        return places[np.argsort(-self.told.score[places], kind="stable")][:count]
+        found: NDArray[np.int64] = places[np.argsort(-self.told.score[places], kind="stable")][:count]
+        return found
 
     @property
     def _doubted(self) -> NDArray[np.int64]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -161,7 +161,7 @@ def compared(true: Sequence[Entity], said: Sequence[Entity]) -> Iterator[tuple[s
     is there; what is spurious, for the type that was said.
     """
     left, over = list(true), list(said)
-    ways = (
+    ways: tuple[tuple[str, Callable[[Entity, Entity], bool]], ...] = (
         ("right", lambda a, b: a == b),
         ("type", lambda a, b: a[:2] == b[:2]),
         ("boundary", lambda a, b: a[2] == b[2] and a[0] < b[1] and b[0] < a[1]),
