@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import pandas
 
     from hftransfer.inference import Predictor
-    from hftransfer.report.plots import Plot
+    from hftransfer.report.plots.style import Plot
 
 Note = Callable[[str], None]
 
