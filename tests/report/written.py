@@ -24,10 +24,16 @@ def write_run(
     metrics: Mapping[str, Any] | None = None,
     inputs: Sequence[str] = ("text",),
     lint: Any = None,
+    source: Any = None,
 ) -> Result:
     """A run whose test split has these predictions."""
     (folder / "predictions").mkdir(parents=True)
-    recipe = Recipe(checkpoint="some/model", data={"source": pd.DataFrame()}, task=task, strategy="full")
+    recipe = Recipe(
+        checkpoint="some/model",
+        data={"source": pd.DataFrame() if source is None else source},
+        task=task,
+        strategy="full",
+    )
     (folder / "recipe.yaml").write_text(dump_recipe(recipe), encoding="utf-8")
     pq.write_table(predictions, folder / "predictions" / "test.parquet")
     rows = predictions.num_rows
