@@ -249,10 +249,11 @@ def _shown(value: Any) -> Any:
     )
 
 
-def _cut(value: Any) -> Any:
-    """At most `LONGEST` characters of a text."""
+def _cut(value: Any, between: str) -> Any:
+    """At most `LONGEST` characters of a text, or of several with something between them."""
     if isinstance(value, list | tuple):
-        value = " ".join(map(str, value)) if all(isinstance(one, str) for one in value) else list(value)
+        said = [str(_shown(one)) for one in value]
+        value = between.join(said if between == " " else dict.fromkeys(said))
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{value[:LONGEST]}… ({len(value):,} characters)"
     return value

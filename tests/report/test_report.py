@@ -297,12 +297,23 @@ def test_other_kinds_of_tasks(plot: str, tmp_path: Path) -> None:
     predictions, options = make()
     result = write_run(tmp_path / "run", predictions, labels, metrics={"loss": 0.3}, **options)
     assert plot in [one.name for one in parts(result) if isinstance(one, Picture)]
-    assert result.report().stat().st_size > 20_000
+    assert result.plot(plot)._repr_png_().startswith(b"\x89PNG")
     if column is None:
         with pytest.raises(DataError, match="right or wrong"):
             result.errors()
     else:
         assert column in result.errors(5).columns
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("plot", OTHERS)
+def test_the_pages_of_other_kinds_of_tasks(plot: str, tmp_path: Path) -> None:
+    make, labels, _ = OTHERS[plot]
+    predictions, options = make()
+    result = write_run(tmp_path / "run", predictions, labels, metrics={"loss": 0.3}, **options)
+    page = Page(result.report().read_text(encoding="utf-8"))
+    assert {tag for tag, _ in page.elements} <= HARMLESS
+    assert len([tag for tag, _ in page.elements if tag == "img"]) >= 3
 
 
 def test_what_is_not_there_is_said(tmp_path: Path) -> None:
