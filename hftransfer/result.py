@@ -25,7 +25,10 @@ from hftransfer.splits import make_splits, read_split
 from hftransfer.tasks.base import Prediction
 
 if TYPE_CHECKING:
+    import pandas
+
     from hftransfer.inference import Predictor
+    from hftransfer.report.plots.style import Plot
 
 Note = Callable[[str], None]
 
@@ -213,7 +216,7 @@ class Result:
         """
         task = self.recipe.task
         if data is None:
-            rows, name, findings = self._own_rows(split)
+            rows, name, findings = self.own_rows(split)
         else:
             roles = (*self.inputs, *([task.target] if task.target else []))
             section = self._data_section(data, roles, columns)
@@ -230,7 +233,11 @@ class Result:
         references = task.references(rows, self.labels)
         return Scored(name, len(rows), score_predictions(self.recipe.metrics, said, references, self.labels))
 
-    def _own_rows(self, split: str | None) -> tuple[Any, str, tuple[str, ...]]:
+    def own_rows(self, split: str | None = None) -> tuple[Any, str, tuple[str, ...]]:
+        """(rows of the run's own data, read again; the split's name; whether they have changed since, in words).
+
+        split: by default test where there is one, else validation. Raises DataError.
+        """
         recipe = self.recipe
         if self._rows_are_gone:
             raise DataError(
@@ -251,6 +258,44 @@ class Result:
         written = json.loads(RunDirectory(self.run_dir).data.read_text(encoding="utf-8"))
         changed = written["fingerprint"] != splits.fingerprint
         return splits.by_name[name], name, ("the data have changed since the run",) * changed
+
+    def errors(self, n: int = 10, *, split: str | None = None, labels: bool = False) -> pandas.DataFrame:
+        """The worst errors on a split that was scored, the worst first: wrong with the highest score, or furthest off.
+
+        split: by default test where there is one, else validation. labels: instead, rows whose label is probably a
+        mistake, by confident learning (Northcutt et al. 2021, arXiv:1911.00068); none for tasks of more than one label.
+        Columns: row (from 0 in the source), the inputs but images and sounds, what is, what was said, and the score.
+        Raises DataError where no row is right or wrong by itself.
+        """
+        import pandas
+
+        from hftransfer.report import view
+
+        seen = view(self, split)
+        return pandas.DataFrame(seen.doubtful(n) if labels else seen.errors(n))
+
+    def plot(self, name: str | None = None) -> Plot:
+        """A plot of the run, as a matplotlib figure: `confusion`, `loss`, ...; by default what says most of the task.
+
+        Raises DataError naming those there are for another name; InputError without matplotlib.
+        """
+        from hftransfer.report import pictures
+
+        there = pictures(self)
+        chosen = name or next(iter(there), "")
+        if chosen not in there:
+            raise DataError(f"the run has no plot `{chosen}`", hint=did_you_mean(chosen, there))
+        return there[chosen].draw()
+
+    def report(self, path: str | Path | None = None) -> Path:
+        """Write the report, a page that needs nothing else, and its plots; returns the page.
+
+        path: a folder of its own for both; by default `report` in the run's directory.
+        Raises RunDirectoryError for a folder that holds other files; InputError without matplotlib.
+        """
+        from hftransfer.report import write_report
+
+        return write_report(self, None if path is None else Path(path)).page
 
     def _data_section(
         self, source: Any, roles: Sequence[str], columns: Mapping[str, str] | None

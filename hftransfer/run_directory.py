@@ -12,6 +12,7 @@
     resampled.npz                                every metric on the resamples of the rows, and which rows are right
     evidence/<arm>/  evidence/seed-<n>/          what the run was compared with, each a run directory; of an arm that is
                                                  no run (words), arm.json stands in the place of result.json
+    report/                                      report.html and its plots, where they were asked for
     result.json                                  last: it exists only if the run finished
     pushed.json                                  where it was published, if it was
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MANIFEST = "manifest.json"
+REPORT_PAGE = "report.html"
+"""Of a report's folder."""
 Kind = Literal["last", "best"]
 
 
@@ -117,6 +120,10 @@ class RunDirectory:
 
     def predictions(self, split: str) -> Path:
         return self.path / "predictions" / f"{split}.parquet"
+
+    @property
+    def report(self) -> Path:
+        return self.path / "report"
 
     def _checkpoint(self, kind: Kind) -> Path:
         return self.path / "checkpoints" / kind

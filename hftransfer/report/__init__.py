@@ -1,5 +1,8 @@
-"""What a finished run says of itself to people: the model card."""
+"""What a finished run says of itself to people: the model card, and the report with its plots."""
 
 from hftransfer.report.card import card
+from hftransfer.report.page import pictures
+from hftransfer.report.views import view
+from hftransfer.report.write import Report, check_place, write_report
 
-__all__ = ["card"]
+__all__ = ["Report", "card", "check_place", "pictures", "view", "write_report"]

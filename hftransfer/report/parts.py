@@ -1,0 +1,53 @@
+"""What a report is made of: sentences, tables and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from hftransfer.report.plots import Plot
+
+
+@dataclass(frozen=True)
+class Say:
+    """A paragraph. warning: whether it is one."""
+
+    text: str
+    warning: bool = False
+
+
+@dataclass(frozen=True)
+class Table:
+    """columns: their headers; those of numbers stand right. texts: the columns that hold long texts.
+
+    folded: whether it is shown when asked for alone.
+    """
+
+    caption: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    texts: Sequence[str] = ()
+    folded: bool = False
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A plot that is drawn when asked for. name: as of its file and of `Result.plot`. told: what it shows, in words
+    for those who do not see it. wide: whether it needs more room than a phone has, to be scrolled."""
+
+    name: str
+    title: str
+    told: str
+    draw: Callable[[], Plot]
+    wide: bool = False
+
+
+Part = Say | Table | Picture
+
+
+def listed(caption: str, rows: Sequence[Mapping[str, Any]], *, texts: Sequence[str] = ()) -> Table:
+    """Rows that all have the same keys, as a table."""
+    columns = list(rows[0]) if rows else []
+    return Table(caption, columns, [list(row.values()) for row in rows], texts)
