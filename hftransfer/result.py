@@ -22,6 +22,7 @@ from hftransfer.sources.base import name_some
 from hftransfer.sources.paths import ALIASES
 from hftransfer.sources.standard_input import NAME, STANDARD_INPUT, StandardInput
 from hftransfer.splits import make_splits, read_split
+from hftransfer.summary import Summarized
 from hftransfer.tasks.base import Prediction
 
 if TYPE_CHECKING:
@@ -42,8 +43,8 @@ class Scored:
     metrics: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Summarized):
     """The outcome of a finished run.
 
     inputs: the roles that the model was trained with (text, or text and text_pair, ...).

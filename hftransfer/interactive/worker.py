@@ -1,0 +1,76 @@
+"""One of the processes of a run that was started from Python: `python -m hftransfer.interactive.worker ORDER`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import sys
+import threading
+import traceback
+from pathlib import Path
+from typing import IO, Any
+
+from hftransfer.errors import HFTransferError, InputError, RecipeError
+from hftransfer.files import plain
+from hftransfer.interactive.order import read_order
+from hftransfer.training.events import Event
+
+INTERRUPTED = 130
+
+
+def main() -> None:
+    """Run the order, and tell the process that wrote it what happens."""
+    threading.Thread(target=_end_with_the_notebook, daemon=True).start()
+    # Nothing else may be said there: what a library prints goes where warnings do.
+    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+    first = os.environ.get("RANK", "0") == "0"
+    try:
+        from hftransfer.cli.launch import check_devices
+        from hftransfer.runner import run
+
+        check_devices(int(os.environ.get("WORLD_SIZE", "1")))
+        recipe, arguments = read_order(Path(sys.argv[1]))
+        run(recipe, watch=lambda event: _tell(told, _named(event)), **arguments)
+    except Exception as error:
+        # All processes meet the same bad input; one of them says so.
+        if first or not isinstance(error, InputError):
+            _tell(told, _facts(error))
+        sys.exit(error.exit_code if isinstance(error, HFTransferError) else 1)
+
+
+def _end_with_the_notebook() -> None:
+    """The other end of standard input is held by the process that wants the run, and by nobody else."""
+    while os.read(0, 1):
+        pass
+    os._exit(INTERRUPTED)
+
+
+def _named(event: Event) -> dict[str, Any]:
+    return {"event": type(event).__name__.lower(), **vars(event)}
+
+
+def _tell(to: IO[str], what: dict[str, Any]) -> None:
+    to.write(json.dumps(plain(what)) + "\n")
+    to.flush()
+
+
+def _facts(error: Exception) -> dict[str, Any]:
+    """An error as the other process can raise it again."""
+    message = error.message if isinstance(error, HFTransferError) else f"{type(error).__name__}: {error}"
+    facts: dict[str, Any] = {
+        "event": "error",
+        "type": type(error).__name__,
+        "message": message,
+        "hint": getattr(error, "hint", None),
+        "key": getattr(error, "key", None),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
+    if isinstance(error, RecipeError):
+        facts |= {"problems": [dataclasses.asdict(one) for one in error.problems], "source": error.source}
+    return facts
+
+
+if __name__ == "__main__":
+    main()
