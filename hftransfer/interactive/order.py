@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from hftransfer.files import write_json, write_text
 from hftransfer.recipe import Recipe, dump_recipe, read_recipe
 from hftransfer.recipe.memory import in_memory
-from hftransfer.runner import Plan
+from hftransfer.runner import Plan, load_data
 
 if TYPE_CHECKING:
     import datasets
@@ -22,12 +22,13 @@ def write_order(folder: Path, plan: Plan, output: Path, *, resume: bool) -> Path
     """Write down what to run, and return the file that says it.
 
     Rows are kept in Arrow's own format: columns, types and features are what they are here, and so is their
-    fingerprint. Raises DataError for rows that cannot be read.
+    fingerprint. Raises DataError as `runner.load_data` does.
     """
     recipe = plan.recipe
     source = recipe.data.source
     tables: list[dict[str, Any]] = []
     if in_memory(source):
+        load_data(plan)  # its mistakes are told here: new processes take seconds to find them
         for number, (name, rows) in enumerate(plan.source.load().items()):
             file = folder / f"{number}.arrow"
             _write_rows(rows, file)

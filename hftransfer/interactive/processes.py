@@ -30,7 +30,7 @@ from hftransfer.registry import METRICS, STRATEGIES, TASKS, Registry
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.runner import resolve
-from hftransfer.training.events import Event
+from hftransfer.training.events import Event, Stage
 
 EVENTS = {kind.__name__.lower(): kind for kind in get_args(Event)}
 PATIENCE = 20.0
@@ -56,6 +56,7 @@ def run_in_processes(
     _check_parts(recipe)
     plan = resolve(recipe)
     RunDirectory.open(folder, dump_recipe(recipe), resume=resume)
+    watch(Stage("start", f"starting {processes} processes"))
     with tempfile.TemporaryDirectory(prefix="hftransfer-") as name, (Path(name) / "log").open("w+") as log:
         order = write_order(Path(name), plan, folder, resume=resume)
         with _started(order, processes, log) as launcher:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 from hftransfer import runner
-from hftransfer.errors import InputError, Interrupted
+from hftransfer.errors import InputError, Interrupted, TrainingError
 from hftransfer.interactive.view import NotebookView, notebook_display
 from hftransfer.recipe import Recipe
 from hftransfer.result import Result
@@ -64,10 +65,12 @@ def run(
 
                 return run_in_processes(recipe, folder, resume=resume, processes=processes, watch=told)
             return runner.run(recipe, output=folder, resume=resume, watch=told)
+    except TrainingError as error:
+        _let_go(error)
+        raise
     except KeyboardInterrupt:
         pass
-    # Outside of the handler: an exception that is kept (a notebook keeps the last) would hold the frames of the
-    # training, and with them the model, which whoever goes on loads once more.
+    # Outside of the handler, so that it holds nothing of the training: see `_let_go`.
     raise Interrupted(_how_to_go_on(folder, done, processes))
 
 
@@ -103,6 +106,14 @@ def _view(progress: bool | None, name: str) -> AbstractContextManager[Watch]:
     from hftransfer.cli.progress import ProgressView
 
     return ProgressView()
+
+
+def _let_go(error: BaseException | None) -> None:
+    """Empty the frames of an error, and of those behind it: a notebook keeps its last error, and with the frames of a
+    training goes the model, for which there may be no room beside the one that is loaded to try again."""
+    while error is not None:
+        traceback.clear_frames(error.__traceback__)
+        error = error.__cause__ or error.__context__
 
 
 def _how_to_go_on(folder: Path | None, done: int, processes: int) -> str:
