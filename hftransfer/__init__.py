@@ -27,7 +27,7 @@ if TYPE_CHECKING:
         RunDirectoryError,
         TrainingError,
     )
-    from hftransfer.hub import Pushed, push
+    from hftransfer.hub.push import Pushed, push
     from hftransfer.interactive import run
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS

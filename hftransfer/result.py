@@ -15,7 +15,7 @@ from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
 from hftransfer.files import plain
 from hftransfer.inputs import input_rows
 from hftransfer.predictions import Output, check_output, check_rows, write_rows
-from hftransfer.recipe import MEMORY, DataSection, Recipe, load_recipe, read_recipe
+from hftransfer.recipe import MEMORY, DataSection, Recipe, Weights, load_recipe, read_recipe
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.sources.base import name_some
@@ -26,6 +26,7 @@ from hftransfer.summary import Summarized
 from hftransfer.tasks.base import Prediction
 
 if TYPE_CHECKING:
+    from hftransfer import Pushed
     from hftransfer.inference import Predictor
 
 Note = Callable[[str], None]
@@ -257,6 +258,19 @@ class Result(Summarized):
             source=str(source) if isinstance(source, Path) else source,
             columns={role: name for role, name in known.items() if role in roles},
         )
+
+    def push(
+        self,
+        repo: str,
+        *,
+        public: bool = False,
+        weights: Weights | None = None,
+        note: Note = lambda text: None,
+    ) -> Pushed:
+        """Publish the model as `repo` (OWNER/NAME): see `hftransfer.push`."""
+        import hftransfer  # its names are loaded when they are used: what publishes stands above a result
+
+        return hftransfer.push(self.run_dir, repo, public=public, weights=weights, tell=note)
 
     @cached_property
     def predictor(self) -> Predictor:

@@ -16,6 +16,10 @@ GREY = "opacity:.65"
 """Set back in a light theme as in a dark one: no colour is named, so that the page's own hold."""
 
 
+Table = tuple[list[str], list[list[str]]]
+"""(its header, its rows), all as text."""
+
+
 class Summarized:
     """What a `Result` shows of itself: scores beside the baseline, what it cost, where it lies, what to do next.
 
@@ -45,17 +49,9 @@ class Summarized:
         return f"<Result {self.run_dir}: {self.task}, {self.strategy}, {split} {self.best_metric} {score}>"
 
     def __str__(self) -> str:
-        header, rows = self._scores()
-        table = [header, *rows]
-        widths = [max(len(row[place]) for row in table) for place in range(len(header))]
-        lines = [
-            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-            for row in table
-        ]
+        tables = [line for table in self._tables() for line in (*text_table(*table), "")]
         facts = [f"{name:<12}{text}" for name, text in self._facts().items()]
-        return "\n".join(
-            [self._title(), "", *lines, "", *facts, "next", *(f"  {one}" for one in self._next())]
-        )
+        return "\n".join([self._title(), "", *tables, *facts, "next", *(f"  {one}" for one in self._next())])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         """For IPython in a terminal: the text."""
@@ -63,7 +59,7 @@ class Summarized:
 
     def _repr_html_(self) -> str:
         """For a notebook. Without colours of its own, and with no style sheet: a notebook's page may drop it."""
-        header, rows = self._scores()
+        tables = "".join(html_table(*table) for table in self._tables())
         facts = "".join(
             f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
             f'<td style="text-align:left;white-space:normal">{escape(text)}</td></tr>'
@@ -71,7 +67,7 @@ class Summarized:
         )
         following = "<br>".join(f"<code>{escape(line)}</code>" for line in self._next())
         return (
-            f"<div><p><b>{escape(self._title())}</b></p>{html_table(header, rows)}"
+            f"<div><p><b>{escape(self._title())}</b></p>{tables}"
             f'<table><tbody>{facts}<tr><td style="{GREY};text-align:left;vertical-align:top">next</td>'
             f'<td style="text-align:left">{following}</td></tr></tbody></table></div>'
         )
@@ -79,7 +75,25 @@ class Summarized:
     def _title(self) -> str:
         return f"{self.task}, {self.strategy}, from {self.checkpoint['name']}"
 
-    def _scores(self) -> tuple[list[str], list[list[str]]]:
+    def _tables(self) -> list[Table]:
+        """The scores, and what they were compared with."""
+        arms = self._arms()
+        return [self._scores(), arms] if arms[1] else [self._scores()]
+
+    def _arms(self) -> Table:
+        """A row for the run and everything that it was compared with; none where nothing was."""
+        evidence = getattr(self, "evidence", {})
+        metric, split = evidence.get("metric", ""), evidence.get("split", "")
+        against = {one["arm"]: one for one in evidence.get("comparisons", ())}
+        rows = []
+        for arm in evidence.get("arms", ()):
+            one = against.get(arm["name"], {})
+            score, difference = arm["metrics"].get(split, {}).get(metric), number(one.get("difference"))
+            told = [number(score), bounds(arm["interval"]), difference, one.get("verdict", "")]
+            rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
+        return ["compared", f"{split} {metric}", "95 %", "run - arm", "the run is", "cost"], rows
+
+    def _scores(self) -> Table:
         """A row for every metric that is a number; for every split the score, its interval and the baseline."""
         guess = next(iter(self.baselines), None)
         header = ["metric"]
@@ -126,6 +140,16 @@ class Summarized:
             "result.report()",
             f"ht.load_run({str(self.run_dir)!r})",
         ]
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, its columns one below the other."""
+    table = [header, *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
 
 
 def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

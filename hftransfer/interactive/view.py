@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
-from hftransfer.summary import GREY, html_table, number
+from hftransfer.summary import GREY, Table, html_table, number, text_table
 from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Note, Stage, Step
 
 Bundle = Mapping[str, str]
@@ -126,10 +126,10 @@ class NotebookView:
         return f"<div>{name}<div>{bar}{escape(self._now)}</div>{table}{notes}</div>"
 
     def _text(self, header: list[str], rows: list[list[str]]) -> str:
-        table = ["  ".join(row) for row in ([header, *rows] if rows else [])]
+        table = text_table(header, rows) if rows else []
         return "\n".join([self._name, self._now, *table, *(f"note: {note}" for note in self._notes)])
 
-    def _scores(self) -> tuple[list[str], list[list[str]]]:
+    def _scores(self) -> Table:
         """The best evaluation so far and the last few, in order."""
         best = next((one for one in reversed(self._evaluations) if one.best), None)
         chosen = self._evaluations[-SHOWN:]
