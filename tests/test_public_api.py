@@ -35,7 +35,8 @@ EXPORTED = [
     "run",
 ]
 HEAVY = (
-    "torch", "transformers", "datasets", "pandas", "numpy", "pyarrow", "sklearn", "accelerate", "peft", "PIL"
+    "torch", "transformers", "datasets", "pandas", "numpy", "pyarrow", "sklearn", "accelerate", "peft", "PIL",
+    "IPython", "rich"
 )  # fmt: skip
 
 
@@ -68,6 +69,21 @@ def test_every_error_is_an_hftransfer_error_with_an_exit_code() -> None:
     for error in errors:
         assert issubclass(error, hftransfer.HFTransferError)
         assert error.exit_code == (2 if issubclass(error, hftransfer.InputError) else 1)
+
+
+def test_importing_takes_a_moment() -> None:
+    """The quickest of three: the others may have waited for the machine."""
+    code = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+
+    def seconds(module: str) -> float:
+        command = [sys.executable, "-c", code.format(module)]
+        return min(
+            float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+            for _ in range(3)
+        )
+
+    assert seconds("hftransfer") < 0.02
+    assert seconds("hftransfer.stages") > 0.2  # the control: what `run` needs
 
 
 def test_importing_and_naming_parts_imports_nothing_heavy() -> None:

@@ -18,7 +18,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import IO, Any, get_args
 
@@ -26,7 +25,6 @@ from hftransfer import errors
 from hftransfer.errors import HFTransferError, InputError, Problem, RecipeError
 from hftransfer.interactive.order import write_order
 from hftransfer.recipe import Recipe, dump_recipe
-from hftransfer.registry import METRICS, STRATEGIES, TASKS, Registry
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.runner import resolve
@@ -51,9 +49,8 @@ def run_in_processes(
 ) -> Result:
     """Run the recipe on `processes` new processes and wait for them; `watch` is told every event of the first.
 
-    Raises as `runner.run` does; InputError, too, for parts that a new process cannot know.
+    Raises as `runner.run` does; InputError, too, for parts that were added in this process alone.
     """
-    _check_parts(recipe)
     plan = resolve(recipe)
     RunDirectory.open(folder, dump_recipe(recipe), resume=resume)
     watch(Stage("start", f"starting {processes} processes"))
@@ -71,20 +68,6 @@ def run_in_processes(
                 "the training processes ended without a word", hint="\n  ".join(last) or None
             )
     return Result.read(folder)
-
-
-def _check_parts(recipe: Recipe) -> None:
-    """Raises InputError for a part that was added in this process alone."""
-    chosen: list[tuple[Registry[Any], str]] = [(TASKS, recipe.task.name), (STRATEGIES, recipe.strategy.name)]
-    for table, name in [*chosen, *((METRICS, name) for name in recipe.metrics)]:
-        part = table.get(name)
-        home = getattr(part, "__module__", None) or type(part).__module__
-        installed = {point.name for point in entry_points(group=table.home)}
-        if home.partition(".")[0] != "hftransfer" and name not in installed:
-            raise InputError(
-                f"the {table.kind} `{name}` was added in this process: new processes do not know it",
-                hint=f"install it as a package with an entry point of the group {table.home}, or run on one process",
-            )
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import IO, Any
 from hftransfer.errors import HFTransferError, InputError, RecipeError
 from hftransfer.files import plain
 from hftransfer.interactive.order import read_order
+from hftransfer.recipe import Recipe
 from hftransfer.training.events import Event
 
 INTERRUPTED = 130
@@ -27,17 +28,29 @@ def main() -> None:
     os.dup2(2, 1)
     first = os.environ.get("RANK", "0") == "0"
     try:
+        recipe, arguments = ordered(Path(sys.argv[1]))
         from hftransfer.cli.launch import check_devices
         from hftransfer.runner import run
 
         check_devices(int(os.environ.get("WORLD_SIZE", "1")))
-        recipe, arguments = read_order(Path(sys.argv[1]))
         run(recipe, watch=lambda event: _tell(told, _named(event)), **arguments)
     except Exception as error:
         # All processes meet the same bad input; one of them says so.
         if first or not isinstance(error, InputError):
             _tell(told, _facts(error))
         sys.exit(error.exit_code if isinstance(error, HFTransferError) else 1)
+
+
+def ordered(file: Path) -> tuple[Recipe, dict[str, Any]]:
+    """`read_order`. What was a recipe in the process that wrote it can be none here for one reason alone."""
+    try:
+        return read_order(file)
+    except RecipeError as error:
+        raise InputError(
+            f"new processes do not know what was added to this one: {error}",
+            hint="install it as a package with an entry point (group hftransfer.tasks, hftransfer.metrics, ...), "
+            "or run on one process",
+        ) from error
 
 
 def _end_with_the_notebook() -> None:
