@@ -72,18 +72,15 @@ def test_every_error_is_an_hftransfer_error_with_an_exit_code() -> None:
 
 
 def test_importing_takes_a_moment() -> None:
-    """The quickest of three: the others may have waited for the machine."""
-    code = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+    """Of the processor: some hundredths of a second, most of them for Python's own `typing`."""
+    code = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
 
     def seconds(module: str) -> float:
         command = [sys.executable, "-c", code.format(module)]
-        return min(
-            float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-            for _ in range(3)
-        )
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
-    assert seconds("hftransfer") < 0.02
-    assert seconds("hftransfer.stages") > 0.2  # the control: what `run` needs
+    assert min(seconds("hftransfer") for _ in range(3)) < 0.06
+    assert seconds("hftransfer.recipe") > 0.06  # the control: what the first use of it loads
 
 
 def test_importing_and_naming_parts_imports_nothing_heavy() -> None:

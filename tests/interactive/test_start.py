@@ -19,9 +19,11 @@ from tiny import make_rows
 from toy import toy_recipe
 
 import hftransfer as ht
+from hftransfer.cli.progress import ProgressView
 from hftransfer.errors import DataError, InputError, Interrupted, Problem, RecipeError, TrainingError
 from hftransfer.interactive.order import read_order, write_order
 from hftransfer.interactive.processes import RemoteError, _error
+from hftransfer.interactive.start import _view
 from hftransfer.interactive.worker import _facts, ordered
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import STRATEGIES
@@ -109,7 +111,7 @@ def failing(tiny_checkpoint: Callable[..., Path], frame: pd.DataFrame) -> Recipe
 
 
 def test_a_script_is_told_nothing_unless_it_asks(
-    failing: Recipe, tmp_path: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    failing: Recipe, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     seen: list[str] = []
 
@@ -125,10 +127,17 @@ def test_a_script_is_told_nothing_unless_it_asks(
     out, err = capfd.readouterr()
     assert out == ""
     assert "loading the data" in err
+
+
+def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+    def shown(progress: bool | None) -> bool:
+        return isinstance(_view(progress, "x"), ProgressView)
+
+    assert [shown(None), shown(True), shown(False)] == [False, True, False]
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as at Python's prompt
-    with pytest.raises(TrainingError):
-        ht.run(failing, output=tmp_path / "typed")
-    assert "loading the data" in capfd.readouterr().err
+    assert [shown(None), shown(True), shown(False)] == [True, True, False]
+    monkeypatch.setenv("RANK", "1")  # one of several processes: the first of them tells
+    assert [shown(None), shown(True)] == [False, False]
 
 
 def test_a_training_that_failed_holds_no_model(failing: Recipe, tmp_path: Path) -> None:
