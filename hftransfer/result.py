@@ -94,7 +94,8 @@ class Result(Summarized):
             unfinished = RunDirectory(run_dir).recipe.is_file()
             raise RunDirectoryError(
                 f"the run in {run_dir} is not finished" if unfinished else f"there is no run in {run_dir}",
-                hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume"
+                hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume, "
+                f"or in Python: ht.run(recipe, output={str(run_dir)!r}, resume=True)"
                 if unfinished
                 else "a run is the folder that `hftransfer run` names at its end",
             )

@@ -163,7 +163,8 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         )
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
-    return f"<table><thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    table = f"<table><thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x:auto">{table}</div>'  # where the page is narrow, it alone is moved
 
 
 def number(value: Any) -> str:
@@ -172,8 +173,8 @@ def number(value: Any) -> str:
 
 
 def bounds(interval: Sequence[float] | None) -> str:
-    """`0.70 to 0.83`; nothing where there is no interval."""
-    return "" if interval is None else f"{number(interval[0])} to {number(interval[1])}"
+    """`0.702 to 0.833`; nothing where there is no interval."""
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
 
 
 def calibrated(facts: Mapping[str, Any]) -> str:

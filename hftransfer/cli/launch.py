@@ -70,7 +70,8 @@ def check_devices(processes: int) -> None:
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise InputError(
-            f"--processes {processes}, but this machine has {gpus} GPUs", hint=f"give at most {gpus}"
+            f"{processes} processes are asked for, and this machine has {gpus} GPUs",
+            hint=f"give at most {gpus}",
         )
 
 

@@ -16,7 +16,7 @@ from hftransfer.interactive.view import NotebookView, notebook_display
 from hftransfer.recipe import Recipe
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
-from hftransfer.training.events import Event, Step
+from hftransfer.training.events import Begin, Event, Step
 
 Watch = Callable[[Event], None]
 
@@ -56,7 +56,7 @@ def run(
 
             def told(event: Event) -> None:
                 nonlocal done
-                done = event.step if isinstance(event, Step) else done
+                done = event.step if isinstance(event, Begin | Step) else done
                 show(event)
                 watch(event)
 
