@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import fcntl
 import json
 import os
 import sys
 import threading
 import traceback
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from hftransfer.errors import HFTransferError, InputError, RecipeError
 from hftransfer.files import plain
@@ -20,11 +21,31 @@ from hftransfer.training.events import Event
 INTERRUPTED = 130
 
 
+class Teller:
+    """Writes lines of JSON to what all workers write to, each line in one piece.
+
+    to: a file descriptor. lock: a file that all of them have: what is longer than a pipe takes at once would mix.
+    """
+
+    def __init__(self, to: int, lock: Path) -> None:
+        self._to = to
+        self._lock = lock.open("rb")
+
+    def __call__(self, what: dict[str, Any]) -> None:
+        line = (json.dumps(plain(what)) + "\n").encode()
+        fcntl.flock(self._lock, fcntl.LOCK_EX)
+        try:
+            while line:
+                line = line[os.write(self._to, line) :]
+        finally:
+            fcntl.flock(self._lock, fcntl.LOCK_UN)
+
+
 def main() -> None:
     """Run the order, and tell the process that wrote it what happens."""
     threading.Thread(target=_end_with_the_notebook, daemon=True).start()
     # Nothing else may be said there: what a library prints goes where warnings do.
-    told = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    tell = Teller(os.dup(1), Path(sys.argv[1]))
     os.dup2(2, 1)
     first = os.environ.get("RANK", "0") == "0"
     try:
@@ -33,11 +54,11 @@ def main() -> None:
         from hftransfer.runner import run
 
         check_devices(int(os.environ.get("WORLD_SIZE", "1")))
-        run(recipe, watch=lambda event: _tell(told, _named(event)), **arguments)
+        run(recipe, watch=lambda event: tell(_named(event)), **arguments)
     except Exception as error:
         # All processes meet the same bad input; one of them says so.
         if first or not isinstance(error, InputError):
-            _tell(told, _facts(error))
+            tell(_facts(error))
         sys.exit(error.exit_code if isinstance(error, HFTransferError) else 1)
 
 
@@ -62,11 +83,6 @@ def _end_with_the_notebook() -> None:
 
 def _named(event: Event) -> dict[str, Any]:
     return {"event": type(event).__name__.lower(), **vars(event)}
-
-
-def _tell(to: IO[str], what: dict[str, Any]) -> None:
-    to.write(json.dumps(plain(what)) + "\n")
-    to.flush()
 
 
 def _facts(error: Exception) -> dict[str, Any]:

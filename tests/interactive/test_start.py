@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import json
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable
@@ -222,6 +223,33 @@ def test_files_are_named_and_not_copied(tiny_checkpoint: Callable[..., Path], tm
     there, _ = read_order(write_order(tmp_path / "order", resolve(recipe), Path("x"), resume=False))
     assert there == recipe
     assert sorted(os.listdir(tmp_path / "order")) == ["order.json", "recipe.yaml"]
+
+
+def test_long_lines_of_several_workers_do_not_mix(tmp_path: Path) -> None:
+    code = """
+import sys
+from pathlib import Path
+from hftransfer.interactive.worker import Teller
+tell = Teller(1, Path(sys.argv[1]))
+sys.stdin.readline()
+for number in range(40):
+    tell({"event": sys.argv[2] * 30_000})
+"""
+    lock = tmp_path / "lock"
+    lock.touch()
+    read, write = os.pipe()
+    workers = [
+        subprocess.Popen([sys.executable, "-c", code, str(lock), name], stdin=subprocess.PIPE, stdout=write)
+        for name in "ab"
+    ]
+    os.close(write)
+    for worker in workers:
+        assert worker.stdin is not None
+        worker.stdin.close()
+    with os.fdopen(read) as stream:
+        lines = [json.loads(line)["event"] for line in stream]
+    assert sorted(lines) == ["a" * 30_000] * 40 + ["b" * 30_000] * 40
+    assert [worker.wait() for worker in workers] == [0, 0]
 
 
 def raised(error: Exception) -> Exception:
