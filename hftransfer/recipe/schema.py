@@ -235,14 +235,6 @@ class Recipe(Options):
         if problems:
             raise RecipeError(problems)
 
-    def __repr__(self) -> str:
-        """As YAML: all of it, and of rows in memory how many they are."""
-        from hftransfer.recipe.load import dump_recipe  # which knows this class
-
-        return dump_recipe(self)
-
-    __str__ = __repr__
-
     @model_validator(mode="after")
     def _fill_in(self) -> Recipe:
         """Defaults that depend on another section, so that nothing downstream has to choose one."""
@@ -259,3 +251,11 @@ class Recipe(Options):
         object.__setattr__(self, "metrics", metrics)
         object.__setattr__(self, "training", training)
         return self
+
+    def __repr__(self) -> str:
+        """As YAML: all of it, and of rows in memory how many they are."""
+        from hftransfer.recipe.load import dump_recipe  # which knows this class
+
+        return dump_recipe(self)
+
+    __str__ = __repr__
