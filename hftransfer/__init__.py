@@ -29,11 +29,12 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from hftransfer.hub.push import Pushed, push
+    from hftransfer.interactive import run
     from hftransfer.planning import Estimate, plan
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
-    from hftransfer.runner import check, load_run, run
+    from hftransfer.runner import check, load_run
     from hftransfer.tasks.base import Prediction
 
 _HOMES = {
@@ -50,10 +51,11 @@ _HOMES = {
     ),
     "hftransfer.hub": ("Pushed", "push"),
     "hftransfer.planning": ("Estimate", "plan"),
+    "hftransfer.interactive": ("run",),
     "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
-    "hftransfer.runner": ("check", "load_run", "run"),
+    "hftransfer.runner": ("check", "load_run"),
     "hftransfer.tasks.base": ("Prediction",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

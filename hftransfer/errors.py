@@ -7,12 +7,34 @@ everything else (the run itself failed). The command line turns the first into e
 from __future__ import annotations
 
 import difflib
+import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 
-class HFTransferError(Exception):
+class ShownShort(BaseException):
+    """An exception that a notebook shows as its message alone: what is wrong is said there, and not in the frames."""
+
+    _cell: int | None = None
+
+    def _render_traceback_(self) -> list[str]:
+        """The lines that IPython shows: all of the traceback when asked for in a later cell (`%tb`)."""
+        shell = sys.modules["IPython"].get_ipython() if "IPython" in sys.modules else None
+        cell = getattr(shell, "execution_count", 0)
+        if self._cell is None:
+            self._cell = cell  # IPython asks more than once for one cell
+        if cell != self._cell:
+            return "".join(traceback.format_exception(self)).splitlines()
+        return [*f"{type(self).__name__}: {self}".splitlines(), "  (%tb shows the whole traceback)"]
+
+
+class Interrupted(ShownShort, KeyboardInterrupt):
+    """Somebody has stopped a run; the message says how to go on with it."""
+
+
+class HFTransferError(ShownShort, Exception):
     """Base of every error this package raises on purpose. `hint` says what to try next."""
 
     exit_code = 1

@@ -15,18 +15,20 @@ from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
 from hftransfer.files import plain
 from hftransfer.inputs import input_rows
 from hftransfer.predictions import Output, check_output, check_rows, write_rows
-from hftransfer.recipe import MEMORY, DataSection, Recipe, load_recipe, read_recipe
+from hftransfer.recipe import MEMORY, DataSection, Recipe, Weights, load_recipe, read_recipe
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.sources.base import name_some
 from hftransfer.sources.paths import ALIASES
 from hftransfer.sources.standard_input import NAME, STANDARD_INPUT, StandardInput
 from hftransfer.splits import make_splits, read_split
+from hftransfer.summary import Summarized
 from hftransfer.tasks.base import Prediction
 
 if TYPE_CHECKING:
     import pandas
 
+    from hftransfer import Pushed
     from hftransfer.inference import Predictor
     from hftransfer.report.plots.style import Plot
 
@@ -45,8 +47,8 @@ class Scored:
     metrics: Mapping[str, Any]
 
 
-@dataclass(frozen=True)
-class Result:
+@dataclass(frozen=True, repr=False)
+class Result(Summarized):
     """The outcome of a finished run.
 
     inputs: the roles that the model was trained with (text, or text and text_pair, ...).
@@ -103,7 +105,8 @@ class Result:
             unfinished = RunDirectory(run_dir).recipe.is_file()
             raise RunDirectoryError(
                 f"the run in {run_dir} is not finished" if unfinished else f"there is no run in {run_dir}",
-                hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume"
+                hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume, "
+                f"or in Python: ht.run(recipe, output={str(run_dir)!r}, resume=True)"
                 if unfinished
                 else "a run is the folder that `hftransfer run` names at its end",
             )
@@ -309,6 +312,19 @@ class Result:
             source=str(source) if isinstance(source, Path) else source,
             columns={role: name for role, name in known.items() if role in roles},
         )
+
+    def push(
+        self,
+        repo: str,
+        *,
+        public: bool = False,
+        weights: Weights | None = None,
+        note: Note = lambda text: None,
+    ) -> Pushed:
+        """Publish the model as `repo` (OWNER/NAME): see `hftransfer.push`."""
+        import hftransfer  # its names are loaded when they are used: what publishes stands above a result
+
+        return hftransfer.push(self.run_dir, repo, public=public, weights=weights, tell=note)
 
     @cached_property
     def predictor(self) -> Predictor:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 MANIFEST = "manifest.json"
 REPORT_PAGE = "report.html"
 """Of a report's folder."""
+ANOTHER = "give another --output (in Python: output=...)"
 Kind = Literal["last", "best"]
 
 
@@ -146,9 +147,9 @@ class RunDirectory:
             what = "holds another run" if run_dir.recipe.exists() else "is not empty"
             raise RunDirectoryError(
                 f"the output folder {path} {what}",
-                hint="give another --output, or --resume to go on with the run that is there"
+                hint=f"{ANOTHER}, or --resume (resume=True) to go on with the run that is there"
                 if run_dir.recipe.exists()
-                else "give another --output",
+                else ANOTHER,
             )
         parent = next(folder for folder in (path, *path.absolute().parents) if folder.exists())
         if not parent.is_dir() or not os.access(parent, os.W_OK):
@@ -159,7 +160,8 @@ class RunDirectory:
     def _check_resumable(self, recipe: str) -> None:
         if not self.recipe.is_file():
             raise RunDirectoryError(
-                f"there is no run in {self.path} to resume", hint="leave --resume out to start one there"
+                f"there is no run in {self.path} to resume",
+                hint="leave --resume (resume=True) out to start one there",
             )
         then = self.recipe.read_text(encoding="utf-8")
         if _trained(then) != _trained(recipe):
@@ -169,7 +171,7 @@ class RunDirectory:
             ]
             raise RunDirectoryError(
                 f"the run in {self.path} was started with another recipe: {'; '.join(changed[:6])}",
-                hint="resume it with the recipe it was started with, or give another --output",
+                hint=f"resume it with the recipe it was started with, or {ANOTHER}",
             )
 
     # --- writing ----------------------------------------------------------------------------------------------
@@ -196,7 +198,7 @@ class RunDirectory:
             os.link(mine, self.recipe)  # unlike a rename, fails where there is a file
         except FileExistsError:
             raise RunDirectoryError(
-                f"another run has started in {self.path} meanwhile", hint="give another --output"
+                f"another run has started in {self.path} meanwhile", hint=ANOTHER
             ) from None
         finally:
             mine.unlink()

@@ -248,6 +248,7 @@ def run_folder(name: str, *, resume: bool) -> Path:
         last, free = free, free.with_name(f"{name}-{number}")
     if resume and last is None:
         raise RunDirectoryError(
-            f"there is no run in {free} to resume", hint="leave --resume out, or name it with --output"
+            f"there is no run in {free} to resume",
+            hint="leave --resume (resume=True) out, or name it with --output (output=...)",
         )
     return last if resume and last is not None else free

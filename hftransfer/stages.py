@@ -346,7 +346,7 @@ def _restore(job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: Ru
         if facts[what] != now:
             raise DataError(
                 f"the {what} is not what the run in {run_dir.path} was started with",
-                hint="put the old one back to resume, or start a new run with another --output",
+                hint="put the old one back to resume, or start a new run in another place (--output, output=...)",
             )
     put_tensors(job.model, tensors["model"])
     load_optimizer_tensors(job.model, optimizer, tensors["optimizer"])

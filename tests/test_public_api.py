@@ -39,7 +39,8 @@ EXPORTED = [
     "run",
 ]
 HEAVY = (
-    "torch", "transformers", "datasets", "pandas", "numpy", "pyarrow", "sklearn", "accelerate", "peft", "PIL"
+    "torch", "transformers", "datasets", "pandas", "numpy", "pyarrow", "sklearn", "accelerate", "peft", "PIL",
+    "IPython", "rich"
 )  # fmt: skip
 
 
@@ -72,6 +73,18 @@ def test_every_error_is_an_hftransfer_error_with_an_exit_code() -> None:
     for error in errors:
         assert issubclass(error, hftransfer.HFTransferError)
         assert error.exit_code == (2 if issubclass(error, hftransfer.InputError) else 1)
+
+
+def test_importing_takes_a_moment() -> None:
+    """Of the processor: some hundredths of a second, most of them for Python's own `typing`."""
+    code = "import time; start = time.process_time(); import {}; print(time.process_time() - start)"
+
+    def seconds(module: str) -> float:
+        command = [sys.executable, "-c", code.format(module)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+    assert min(seconds("hftransfer") for _ in range(3)) < 0.06
+    assert seconds("hftransfer.recipe") > 0.06  # the control: what the first use of it loads
 
 
 def test_importing_and_naming_parts_imports_nothing_heavy() -> None:

@@ -45,7 +45,7 @@ def launch(
         if code:
             raise typer.Exit(code if code in (1, 2, INTERRUPTED) else 1)
         return
-    _check_devices(processes)
+    check_devices(processes)
     # As torchrun does: without a bound every process would start a thread for every core.
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     code = _torchrun(module, processes)
@@ -63,13 +63,15 @@ def _waited_for(command: Sequence[str]) -> int:
         signal.signal(signal.SIGTERM, before)
 
 
-def _check_devices(processes: int) -> None:
+def check_devices(processes: int) -> None:
+    """Raises InputError where there are GPUs, and fewer than processes."""
     import torch
 
     gpus = torch.cuda.device_count()
     if 0 < gpus < processes:
         raise InputError(
-            f"--processes {processes}, but this machine has {gpus} GPUs", hint=f"give at most {gpus}"
+            f"{processes} processes are asked for, and this machine has {gpus} GPUs",
+            hint=f"give at most {gpus}",
         )
 
 

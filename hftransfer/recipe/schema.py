@@ -304,3 +304,11 @@ class Recipe(Options):
         object.__setattr__(self, "metrics", metrics)
         object.__setattr__(self, "training", training)
         return self
+
+    def __repr__(self) -> str:
+        """As YAML: all of it, and of rows in memory how many they are."""
+        from hftransfer.recipe.load import dump_recipe  # which knows this class
+
+        return dump_recipe(self)
+
+    __str__ = __repr__

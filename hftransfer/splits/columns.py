@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by, did_you_mean, nearest
 from hftransfer.sources.base import Source, some
 from hftransfer.sources.media import MEDIA
+from hftransfer.sources.memory import MemorySource
 
 if TYPE_CHECKING:
     from hftransfer.recipe import DataSection
@@ -161,6 +162,9 @@ def _missing(
     named = written(close) if close else "COLUMN"
     hint = f"write which one it is: data.columns: {{{role}: {named}}}"
     hint += f", or to evaluate and predict: --column {role}={named}"
+    if isinstance(place.source, MemorySource):  # then it is Python that is written
+        said = json.dumps({role: close or "COLUMN"}, ensure_ascii=False)
+        hint = f'write which one it is: data={{"source": ..., "columns": {said}}}, or to evaluate: columns={said}'
     if column.kind in FILES and close is None:
         hint += f" ({FILES[column.kind].many} are paths or bytes), or name a folder of class folders"
         hint += "; texts need a text task"

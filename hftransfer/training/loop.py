@@ -98,7 +98,7 @@ def _within_memory(step: int) -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise TrainingError(
             f"step {step + 1} does not fit in this device's memory",
-            hint="write a smaller training.micro_batch_size: the steps stay the same; then --resume",
+            hint="write a smaller training.micro_batch_size: the steps stay the same; then --resume (resume=True)",
         ) from error
 
 

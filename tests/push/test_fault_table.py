@@ -27,7 +27,12 @@ PASSING: dict[str, Fault] = {
 }
 LASTING: dict[str, Fault] = {"401": Status(401), "403": Status(403), "404": Status(404), "412": Status(412)}
 LONGEST = 60.0
-XET = pytest.mark.parametrize("client", [True, False], ids=["hf_xet", "no_hf_xet"], indirect=True)
+XET = pytest.mark.parametrize(
+    "client",
+    [True, pytest.param(False, marks=pytest.mark.long)],
+    ids=["hf_xet", "no_hf_xet"],
+    indirect=True,
+)
 
 
 @pytest.fixture(scope="module")

@@ -76,21 +76,31 @@ class TestColumns:
             DataError, match="has no column `text`; its columns: `sentence`, `label`, `id`"
         ) as error:
             split(rows)
-        assert "data.columns: {text: COLUMN}" in str(error.value.hint)
+        assert '"columns": {"text": "COLUMN"}' in str(error.value.hint)
 
     @pytest.mark.parametrize(
         ("column", "written"),
         [("texts", "texts"), (" text", '" text"'), ("text: a", '"text: a"'), ("q", "q")],
     )
-    def test_the_line_to_write(self, column: str, written: str) -> None:
-        rows = [{column: row["text"], "label": row["label"]} for row in table()]
+    def test_the_line_to_write(self, column: str, written: str, tmp_path: Path) -> None:
+        rows = pd.DataFrame([{column: row["text"], "label": row["label"]} for row in table()])
+        path = write(tmp_path / "rows.csv", rows.to_csv(index=False))
         with pytest.raises(DataError) as error:
-            split(rows)
+            split(path)
         assert error.value.hint == (
             f"write which one it is: data.columns: {{text: {written}}}, "
             f"or to evaluate and predict: --column text={written}"
         )
-        split(rows, columns={"text": column})
+        split(path, columns={"text": column})
+
+    def test_what_to_write_in_python(self) -> None:
+        rows = [{"te xt": row["text"], "label": row["label"]} for row in table()]
+        with pytest.raises(DataError) as error:
+            split(rows)
+        assert error.value.hint == (
+            'write which one it is: data={"source": ..., "columns": {"text": "te xt"}}, '
+            'or to evaluate: columns={"text": "te xt"}'
+        )
 
     def test_all_columns_that_are_not_there_are_told_at_once(self) -> None:
         with pytest.raises(DataError, match=r"(?s)has no column `txt`.*has no column `lbl`"):

@@ -1,0 +1,5 @@
+"""Runs that are started from Python: shown where somebody watches, interrupted and gone on with, on many processes."""
+
+from hftransfer.interactive.start import run
+
+__all__ = ["run"]

@@ -1,0 +1,184 @@
+"""A result as people read it: in a line, as text, and as a cell of a notebook shows it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from html import escape
+from pathlib import Path
+from typing import Any
+
+from hftransfer.locate import RUN_MODEL
+
+EXAMPLES = {"text": "your text here", "image": "photo.jpg", "audio": "clip.wav"}
+"""An input of a task's first role, as one would write it."""
+
+GREY = "opacity:.65"
+"""Set back in a light theme as in a dark one: no colour is named, so that the page's own hold."""
+
+
+Table = tuple[list[str], list[list[str]]]
+"""(its header, its rows), all as text."""
+
+
+class Summarized:
+    """What a `Result` shows of itself: scores beside the baseline, what it cost, where it lies, what to do next.
+
+    Metrics that are more than a number (a confusion matrix) are in `metrics`; here they would fill the page.
+    """
+
+    run_dir: Path
+    task: str
+    strategy: str
+    checkpoint: Mapping[str, Any]
+    inputs: tuple[str, ...]
+    metrics: Mapping[str, Mapping[str, Any]]
+    baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
+    intervals: Mapping[str, Mapping[str, Sequence[float]]]
+    parameters: Mapping[str, int]
+    examples: Mapping[str, int]
+    steps: int
+    best_step: int
+    best_metric: str
+    seconds: Mapping[str, float]
+    peak_memory_bytes: int
+    reload_check: Mapping[str, Any]
+
+    def __repr__(self) -> str:
+        split = "test" if "test" in self.metrics else "validation"
+        score = number(self.metrics[split].get(self.best_metric))
+        return f"<Result {self.run_dir}: {self.task}, {self.strategy}, {split} {self.best_metric} {score}>"
+
+    def __str__(self) -> str:
+        tables = [line for table in self._tables() for line in (*text_table(*table), "")]
+        facts = [f"{name:<12}{text}" for name, text in self._facts().items()]
+        return "\n".join([self._title(), "", *tables, *facts, "next", *(f"  {one}" for one in self._next())])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython in a terminal: the text."""
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        """For a notebook. Without colours of its own, and with no style sheet: a notebook's page may drop it."""
+        tables = "".join(html_table(*table) for table in self._tables())
+        facts = "".join(
+            f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
+            f'<td style="text-align:left;white-space:normal">{escape(text)}</td></tr>'
+            for name, text in self._facts().items()
+        )
+        following = "<br>".join(f"<code>{escape(line)}</code>" for line in self._next())
+        return (
+            f"<div><p><b>{escape(self._title())}</b></p>{tables}"
+            f'<table><tbody>{facts}<tr><td style="{GREY};text-align:left;vertical-align:top">next</td>'
+            f'<td style="text-align:left">{following}</td></tr></tbody></table></div>'
+        )
+
+    def _title(self) -> str:
+        return f"{self.task}, {self.strategy}, from {self.checkpoint['name']}"
+
+    def _tables(self) -> list[Table]:
+        """The scores, and what they were compared with."""
+        arms = self._arms()
+        return [self._scores(), arms] if arms[1] else [self._scores()]
+
+    def _arms(self) -> Table:
+        """A row for the run and everything that it was compared with; none where nothing was."""
+        evidence = getattr(self, "evidence", {})
+        metric, split = evidence.get("metric", ""), evidence.get("split", "")
+        against = {one["arm"]: one for one in evidence.get("comparisons", ())}
+        rows = []
+        for arm in evidence.get("arms", ()):
+            one = against.get(arm["name"], {})
+            score, difference = arm["metrics"].get(split, {}).get(metric), number(one.get("difference"))
+            told = [number(score), bounds(arm["interval"]), difference, one.get("verdict", "")]
+            rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
+        return ["compared", f"{split} {metric}", "95 %", "run - arm", "the run is", "cost"], rows
+
+    def _scores(self) -> Table:
+        """A row for every metric that is a number; for every split the score, its interval and the baseline."""
+        guess = next(iter(self.baselines), None)
+        header = ["metric"]
+        for split in self.metrics:
+            rows = self.examples.get(split)
+            header += [f"{split} ({rows:,})" if rows is not None else split, "95 %"]
+            header += [guess] if guess else []
+        names = [
+            name for metrics in self.metrics.values() for name, value in metrics.items() if number(value)
+        ]
+        table = []
+        for name in dict.fromkeys(names):
+            row = [name]
+            for split, metrics in self.metrics.items():
+                row += [number(metrics.get(name)), bounds(self.intervals.get(split, {}).get(name))]
+                row += [number(self.baselines[guess].get(split, {}).get(name))] if guess else []
+            table.append(row)
+        return header, table
+
+    def _facts(self) -> dict[str, str]:
+        """Name -> a sentence, for what there is."""
+        taken = f"{self.steps:,} steps, the best after {self.best_step:,}" if self.steps else "fitted once"
+        seconds, parameters, proof = self.seconds, self.parameters, self.reload_check
+        facts = {
+            "verdict": str(getattr(self, "evidence", {}).get("verdict", "")),
+            "calibration": calibrated(getattr(self, "calibration", {})),
+            "cost": f"{seconds['total']:.0f} s, {seconds['train']:.0f} s of it training; {taken}; "
+            f"{parameters['trained']:,} of {parameters['total']:,} parameters trained; "
+            f"{self.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
+            "proof": f"loaded afresh by {', '.join(proof['ways'])}: {proof['rows']} rows, "
+            f"largest difference {proof['max_difference']:.1e}",
+            "where": f"{self.run_dir}; the model: {self.run_dir / RUN_MODEL}",
+        }
+        return {name: text for name, text in facts.items() if text}
+
+    def _next(self) -> list[str]:
+        """Lines worth trying after this run."""
+        first = self.inputs[0] if self.inputs else "text"
+        example: Any = EXAMPLES.get(first, "...")
+        if len(self.inputs) > 1:
+            example = dict.fromkeys(self.inputs, "...")
+        return [
+            f"result.predict([{example!r}])",
+            "result.report()",
+            f"ht.load_run({str(self.run_dir)!r})",
+        ]
+
+
+def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """The lines of a table, its columns one below the other."""
+    table = [header, *rows]
+    widths = [max(len(row[place]) for row in table) for place in range(len(header))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in table
+    ]
+
+
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table of texts, escaped: the first column to the left, the others, which hold numbers, to the right."""
+
+    def line(cells: Sequence[str], tag: str) -> str:
+        sides = ["left", *["right"] * (len(cells) - 1)]
+        return "".join(
+            f'<{tag} style="text-align:{side};white-space:nowrap">{escape(cell)}</{tag}>'
+            for cell, side in zip(cells, sides, strict=True)
+        )
+
+    body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
+    table = f"<table><thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div style="overflow-x:auto">{table}</div>'  # where the page is narrow, it alone is moved
+
+
+def number(value: Any) -> str:
+    """Four places; nothing for what is not one number."""
+    return f"{value:.4f}" if isinstance(value, int | float) and not isinstance(value, bool) else ""
+
+
+def bounds(interval: Sequence[float] | None) -> str:
+    """`0.702 to 0.833`; nothing where there is no interval."""
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
+
+
+def calibrated(facts: Mapping[str, Any]) -> str:
+    """The calibration error (ECE) before and after the temperature, by split; nothing where there is none."""
+    errors = facts.get("ece") or {}
+    told = [f"{split} {number(ece['before'])} -> {number(ece['after'])}" for split, ece in errors.items()]
+    return f"temperature {facts['temperature']:.3g}; ECE {', '.join(told)}" if told else ""
