@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -108,25 +109,24 @@ def test_html_names_no_colour_and_needs_nothing_from_elsewhere() -> None:
 
 
 def test_what_it_was_compared_with() -> None:
-    class Compared(Result):
-        evidence = {
-            "metric": "accuracy",
-            "split": "test",
-            "arms": [
-                {
-                    "name": "lora",
-                    "metrics": {"test": {"accuracy": 0.75}},
-                    "interval": [0.7, 0.8],
-                    "seconds": 75.0,
-                },
-                {"name": NASTY, "metrics": {"test": {"accuracy": 0.6}}, "interval": None, "seconds": 2.0},
-            ],
-            "comparisons": [{"arm": NASTY, "difference": 0.15, "verdict": "better"}],
-            "verdict": "lora is better than words.",
-        }
-        calibration = {"temperature": 1.25, "ece": {"test": {"before": 0.1, "after": 0.02}}}
+    evidence = {
+        "metric": "accuracy",
+        "split": "test",
+        "arms": [
+            {
+                "name": "lora",
+                "metrics": {"test": {"accuracy": 0.75}},
+                "interval": [0.7, 0.8],
+                "seconds": 75.0,
+            },
+            {"name": NASTY, "metrics": {"test": {"accuracy": 0.6}}, "interval": None, "seconds": 2.0},
+        ],
+        "comparisons": [{"arm": NASTY, "difference": 0.15, "verdict": "better"}],
+        "verdict": "lora is better than words.",
+    }
+    calibration = {"temperature": 1.25, "ece": {"test": {"before": 0.1, "after": 0.02}}}
 
-    compared = Compared(**vars(result()))
+    compared = replace(result(), evidence=evidence, calibration=calibration)
     text = str(compared)
     assert [line.split() for line in text.splitlines() if line.startswith(("lora", NASTY))] == [
         ["lora", "0.7500", "0.700", "to", "0.800", "75", "s"],

@@ -43,8 +43,10 @@ def planned(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> tuple[E
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(here)
         patch.setattr(tempfile, "tempdir", str(temporary))
+        before = [*cache_folder().glob("*")]  # other tests keep features there, too
         found = plan(recipe)
-    return found, [*here.iterdir(), *temporary.iterdir(), *cache_folder().glob("*")]
+    kept = [one for one in cache_folder().glob("*") if one not in before]
+    return found, [*here.iterdir(), *temporary.iterdir(), *kept]
 
 
 def prepared(recipe: Recipe) -> Any:

@@ -310,7 +310,7 @@ def test_a_card_that_cannot_be_written_is_said_and_costs_no_run(
     def broken(result: Result) -> str:
         raise KeyError("a fact")
 
-    monkeypatch.setattr("hftransfer.report.card", broken)
+    monkeypatch.setattr("hftransfer.one_run.card", broken)
     told: list[Any] = []
     recipe = toy_recipe(tiny_checkpoint("bert"), write_texts(tmp_path / "d"), steps=2)
     result = run(recipe, output=tmp_path / "run", watch=told.append)
