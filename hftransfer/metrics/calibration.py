@@ -33,8 +33,14 @@ def ece(references: IntArray, scores: FloatArray, *, bins: int = BINS) -> float:
     sure, right = confidence(references, scores)
     if not len(sure):
         return float("nan")
-    places = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
-    return float(np.abs(np.bincount(places, weights=sure - right, minlength=bins)).sum() / len(sure))
+    sums = np.bincount(bins_of(sure, bins), weights=sure - right, minlength=bins)
+    return float(np.abs(sums).sum() / len(sure))
+
+
+def bins_of(sure: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int64]:
+    """The bin, from 0, that each of the scores (G,) from 0 to 1 falls into: ((b - 1) / B, b / B], 0 into the first."""
+    places: NDArray[np.int64] = np.clip(np.ceil(sure * bins).astype(np.int64) - 1, 0, bins - 1)
+    return places
 
 
 def confidence(references: IntArray, scores: FloatArray) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

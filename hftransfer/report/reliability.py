@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from hftransfer.metrics.calibration import BINS, bins_of
 from hftransfer.report.parts import Picture, Say
 
 if TYPE_CHECKING:
@@ -13,8 +14,6 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-BINS = 15
-"""Of equal width, ((b - 1) / B, b / B], as in Guo et al. 2017 (arXiv:1706.04599)."""
 FINE = 40
 """Bins of the histograms."""
 
@@ -32,7 +31,7 @@ class Reliability:
         """sure: (N,) scores from 0 to 1; those that are not numbers are left out. right: (N,)."""
         known = np.isfinite(sure)
         sure, right = sure[known], right[known]
-        places = np.clip(np.ceil(sure * BINS).astype(np.int64) - 1, 0, BINS - 1)
+        places = bins_of(sure)
         self.counts += np.bincount(places, minlength=BINS)
         self._sure += np.bincount(places, weights=sure, minlength=BINS)
         self._right += np.bincount(places, weights=right, minlength=BINS)
