@@ -11,12 +11,12 @@ from accelerate import Accelerator
 from hftransfer import stages
 from hftransfer.files import sha256, write_text
 from hftransfer.fitted import fit_head
+from hftransfer.fresh import FreshProcess
 from hftransfer.frozen_backbone import on_features
 from hftransfer.grid import train_grid
 from hftransfer.job import Clock, Job, prepare
 from hftransfer.other_head import with_other_head
 from hftransfer.probe import probe
-from hftransfer.proof import FreshProcess
 from hftransfer.recipe import Recipe
 from hftransfer.report import card
 from hftransfer.result import Result

@@ -1,9 +1,9 @@
 """The reload proof: the artefact, loaded in a fresh process the way a user would, gives the same outputs.
 
-`prove` writes a probe (a few real rows) into a temporary folder and names it to `python -m hftransfer.proof`; that
-process knows nothing of the training. It loads the artefact by transformers' auto classes, by `transformers.pipeline`,
-and, where there is an adapter, by `peft.PeftModel` on the base checkpoint, under another seed, and writes down what
-each of them says of the rows. Importing all that takes seconds: it may be started before there is an artefact.
+`prove` writes a probe (a few real rows) into a temporary folder and names it to `python -m hftransfer.proof`, or to a
+child of one that is there (see `fresh`): it knows nothing of the training. It loads the artefact by transformers'
+auto classes, by `transformers.pipeline`, and, where there is an adapter, by `peft.PeftModel` on the base checkpoint,
+under another seed, and writes down what each of them says of the rows.
 """
 
 from __future__ import annotations
@@ -11,11 +11,7 @@ from __future__ import annotations
 import json
 import math
 import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,13 +21,14 @@ from numpy.typing import NDArray
 
 from hftransfer.checkpoint import load_model
 from hftransfer.errors import ReloadError
+from hftransfer.fresh import FreshProcess
 from hftransfer.heads import sentence_transformers
 from hftransfer.heads.folder import load_artefact
 from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
+from hftransfer.stem import serve
 from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
-from hftransfer.tokens import without_tokens
 from hftransfer.training.compute import CPU_THREADS, threads
 
 TOLERANCE = 1e-3
@@ -40,16 +37,6 @@ float32 moves logits by about 1e-6; a head that was lost moves them by 1e-2 to 3
 ROWS = 16
 HALF = max(1, CPU_THREADS // 2)
 """Threads of each of the two processes: on more than there are cores, they wait for one another."""
-LAUNCHER = (
-    "RANK",
-    "LOCAL_RANK",
-    "WORLD_SIZE",
-    "LOCAL_WORLD_SIZE",
-    "MASTER_ADDR",
-    "MASTER_PORT",
-    "GROUP_RANK",
-)
-"""A launcher's variables, which would make the fresh process join the training's process group."""
 
 
 @dataclass(frozen=True)
@@ -62,80 +49,18 @@ class Artefact:
     revision: str | None
 
 
-class FreshProcess:
-    """`python -m hftransfer.proof`, at most once; in a `with`, after which it is gone.
-
-    It ends as well when this process is killed: nobody then holds the other end of what it reads.
-    """
-
-    def __init__(self) -> None:
-        self._process: subprocess.Popen[str] | None = None
-
-    def __enter__(self) -> FreshProcess:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.communicate()
-
-    def start(self) -> None:
-        """Start it, if it is not there yet: it imports, and waits to be asked."""
-        if self._process is not None:
-            return
-        # All that it loads is here: it asks no hub, and needs no token.
-        environment = without_tokens({key: value for key, value in os.environ.items() if key not in LAUNCHER})
-        # On the CPU, where float32 means float32: the question is whether the files are right.
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "hftransfer.proof"],
-            env=environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-
-    def ready(self) -> None:
-        """Wait until it has imported what it needs."""
-        self.start()
-        assert self._process is not None
-        assert self._process.stdout is not None
-        self._process.stdout.readline()
-
-    def ask(self, probe: Path) -> Callable[[], dict[str, Any]]:
-        """Name it the probe's folder. Returns what waits for its answers; raises ReloadError there."""
-        self.start()
-        process = self._process
-        assert process is not None
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it is gone: why, its answers tell
-            # A line, and not all up to the end: workers that load data hold copies of this end, too.
-            process.stdin.write(json.dumps(str(probe)) + "\n")
-            process.stdin.flush()
-
-        def answers() -> dict[str, Any]:
-            _, errors = process.communicate()
-            if process.returncode:
-                told = errors.strip().splitlines()
-                last = told[-1] if told else f"exit code {process.returncode}"
-                raise ReloadError(f"the saved model cannot be loaded in a fresh process: {last}")
-            found: dict[str, Any] = json.loads((probe / "answers.json").read_text(encoding="utf-8"))
-            return found
-
-        return answers
-
-
 def prove(
     artefact: Artefact, task: Task, rows: Any, model: Any, pretrained: Pretrained, fresh: FreshProcess
 ) -> dict[str, Any]:
     """Compare what the reloaded artefact says of `rows` (a datasets.Dataset) with what `model`, the trained one, says.
 
-    model: on the CPU, in evaluation mode. fresh: what reloads it; it has not been asked before.
+    model: on the CPU, in evaluation mode. fresh: what reloads it.
     Returns {"max_difference", "rows", "ways": {way: difference}}. Raises ReloadError when one differs, naming it.
     """
+    imports = ["peft"] * (artefact.adapter is not None)
+    imports += ["sentence_transformers"] * (artefact.model / HEAD).is_file()
     with tempfile.TemporaryDirectory(prefix="hftransfer-proof-") as folder:
-        told = fresh.ask(_write_probe(Path(folder), artefact, task, rows, pretrained))
+        told = fresh.ask(_write_probe(Path(folder), artefact, task, rows, pretrained), imports=imports)
         with threads(HALF):
             arrays, evidence, examples = one_by_one(model, task, rows, pretrained)
         answers = told()
@@ -280,19 +205,15 @@ def answer(folder: Path) -> dict[str, Any]:
 
 
 def main() -> None:
-    """`python -m hftransfer.proof`: answer the probe in the folder that standard input names, in a line of JSON."""
+    """`python -m hftransfer.proof`: answer about the probes in the folders that standard input names; see `stem`."""
     import datasets  # noqa: F401  # all that takes long, before there is anything to read
     import transformers.pipelines  # noqa: F401
 
-    sys.stdout.write("ready\n")
-    sys.stdout.flush()
-    line = sys.stdin.readline()
-    if not line:
-        return  # there is nothing to prove, or nobody left to prove it to
-    folder = Path(json.loads(line))
-    with threads(HALF):
-        (folder / "answers.json").write_text(json.dumps(answer(folder)), encoding="utf-8")
-    os._exit(0)  # taking all those modules down in good order takes a second, for which somebody waits
+    def answered(folder: Path) -> dict[str, Any]:
+        with threads(HALF):
+            return answer(folder)
+
+    serve(answered)
 
 
 if __name__ == "__main__":

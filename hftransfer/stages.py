@@ -14,9 +14,10 @@ from torch import nn
 from hftransfer.calibration import NOT_FOLDED, facts, find_temperature, fold_temperature
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import DataError
+from hftransfer.fresh import FreshProcess
 from hftransfer.job import Clock, Job
 from hftransfer.predictions import write_predictions
-from hftransfer.proof import ROWS, Artefact, FreshProcess, prove
+from hftransfer.proof import ROWS, Artefact, prove
 from hftransfer.recipe import dump_recipe
 from hftransfer.resampled import Resampled, on_resamples, write_resampled
 from hftransfer.result import Result

@@ -22,8 +22,8 @@ from toy import toy_recipe, write_texts
 from hftransfer import runner, stages
 from hftransfer.comparison import Comparison, Row, compare
 from hftransfer.errors import InputError, RunDirectoryError
+from hftransfer.fresh import FreshProcess
 from hftransfer.metrics.intervals import Resamples
-from hftransfer.proof import FreshProcess
 from hftransfer.recipe import Recipe
 from hftransfer.run_directory import RunDirectory
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import math
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import datasets
 import pytest
@@ -19,10 +16,13 @@ from safetensors.torch import load_file, save_file
 from toy import toy_recipe, write_texts
 
 from hftransfer.errors import ReloadError
-from hftransfer.proof import Artefact, FreshProcess, difference, prove
+from hftransfer.fresh import FreshProcess
+from hftransfer.proof import Artefact, difference, prove
+from hftransfer.registry import TASKS
 from hftransfer.result import Result
 from hftransfer.runner import run
-from hftransfer.tasks.base import Pretrained
+from hftransfer.tasks.base import Pretrained, Task
+from hftransfer.tasks.text_classification import TextClassification
 
 ROWS = datasets.Dataset.from_list(
     [{"text": "i saw the cat and the dog today"}, {"text": "my red is near that blue"}]
@@ -42,13 +42,13 @@ def model(result: Result) -> Any:
     return transformers.AutoModelForSequenceClassification.from_pretrained(result.model).eval()
 
 
-def proof(result: Result, trained: Any, **changed: Path) -> dict[str, Any]:
+def proof(result: Result, trained: Any, task: Task | None = None, **changed: Path) -> dict[str, Any]:
     parts = {"model": result.model, "adapter": result.run_dir / "adapter", **changed}
     artefact = Artefact(parts["model"], parts["adapter"], result.checkpoint["name"], None)
     tokenizer = transformers.AutoTokenizer.from_pretrained(result.model)
     pretrained = Pretrained(tokenizer, trained.config, result.max_length)
     with FreshProcess() as fresh:
-        return prove(artefact, result.recipe.task, ROWS, trained, pretrained, fresh)
+        return prove(artefact, task or result.recipe.task, ROWS, trained, pretrained, fresh)
 
 
 def broken(folder: Path, copy: Path, name: str) -> Path:
@@ -109,42 +109,43 @@ def test_nan_is_not_equal(result: Result, model: Any) -> None:
         proof(result, model)
 
 
-def test_the_fresh_process_ends_with_whoever_started_it() -> None:
-    """Killed, it can tell nobody: what it has started sees that nobody is left to ask it anything."""
-    code = (
-        "from hftransfer.proof import FreshProcess\n"
-        "fresh = FreshProcess(); fresh.start(); print(fresh._process.pid, flush=True); input()"
-    )
-    parent = subprocess.Popen(
-        [sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    )
-    assert parent.stdout is not None
-    child = int(parent.stdout.readline())
-    assert is_alive(child)
-    parent.kill()
-    parent.communicate()
-    end = time.monotonic() + 60
-    while is_alive(child) and time.monotonic() < end:
-        time.sleep(0.1)
-    assert not is_alive(child)
+class Registered(TextClassification):
+    """A task that this process alone knows."""
+
+    name: Literal["registered-here"] = "registered-here"
 
 
-def test_a_fresh_process_that_nobody_asks_is_gone_after_its_run() -> None:
+def test_what_this_process_alone_knows_is_not_there(
+    result: Result, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TASKS, "_parts", dict(TASKS._parts))
+    TASKS.add("registered-here", Registered)
+    with pytest.raises(ReloadError, match="known: audio-classification, "):
+        proof(result, model, task=Registered())
+    # Control: the same, by a name that is known there, too.
+    proof(result, model)
+
+
+def test_what_was_changed_in_this_process_is_not_seen(
+    result: Result, model: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_: Any, **__: Any) -> None:
+        raise OSError("not here")
+
+    monkeypatch.setattr(transformers.AutoModelForSequenceClassification, "from_pretrained", fails)
+    with pytest.raises(OSError, match="not here"):
+        transformers.AutoModelForSequenceClassification.from_pretrained(result.model)
+    assert proof(result, model)["max_difference"] < 1e-5
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="no /proc: threads cannot be counted")
+def test_the_process_that_is_kept_has_computed_nothing(result: Result, model: Any) -> None:
+    """A forked child would not have its threads. The allocator of pyarrow has one, and takes care of it."""
+    proof(result, model)
     with FreshProcess() as fresh:
-        fresh.start()
-        process = fresh._process
-        assert process is not None
-        assert process.poll() is None
-    assert process.poll() is not None
-
-
-def is_alive(process: int) -> bool:
-    """Whether there is such a process, and not only what is left of one until somebody asks how it ended."""
-    try:
-        state = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0]
-    except FileNotFoundError:
-        return False
-    return state != "Z"
+        stem = fresh.start()
+        names = [(one / "comm").read_text() for one in Path(f"/proc/{stem}/task").iterdir()]
+    assert [name for name in names if "jemalloc" not in name] == ["python\n"]
 
 
 @pytest.mark.parametrize(

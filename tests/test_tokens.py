@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from hftransfer.proof import FreshProcess
+from hftransfer.fresh import FreshProcess
 from hftransfer.tokens import forget_tokens
 from hftransfer.training.loaders import load
 
@@ -42,9 +42,7 @@ def environment(process: int) -> bytes:
 )
 def test_the_process_that_proves_a_model_is_given_none() -> None:
     with FreshProcess() as fresh:
-        fresh.start()
-        assert fresh._process is not None
-        assert SECRET.encode() not in environment(fresh._process.pid)
+        assert SECRET.encode() not in environment(fresh.start())
     other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         assert SECRET.encode() in environment(other.pid)

@@ -17,13 +17,13 @@ from accelerate.utils import send_to_device
 
 from hftransfer import stages
 from hftransfer.features.store import kept_in, stores
+from hftransfer.fresh import FreshProcess
 from hftransfer.frozen_backbone import on_features
 from hftransfer.job import Clock, Job
 from hftransfer.one_run import train
 from hftransfer.planning.fitting import fitting
 from hftransfer.planning.sample import evenly
 from hftransfer.probe import probe
-from hftransfer.proof import FreshProcess
 from hftransfer.run_directory import Kind, RunDirectory
 from hftransfer.tasks.base import forward
 from hftransfer.training.compute import peak_memory
