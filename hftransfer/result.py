@@ -19,7 +19,7 @@ from hftransfer.recipe import MEMORY, DataSection, Recipe, Weights, load_recipe,
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.sources.base import name_some
-from hftransfer.sources.paths import ALIASES
+from hftransfer.sources.places import ALIASES
 from hftransfer.sources.standard_input import NAME, STANDARD_INPUT, StandardInput
 from hftransfer.splits import make_splits, read_split
 from hftransfer.summary import Summarized

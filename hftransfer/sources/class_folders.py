@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError
 from hftransfer.sources.base import SHOWN_ROWS, Source, some
+from hftransfer.sources.folders import classes_of
 from hftransfer.sources.media import IMAGES, Medium
-from hftransfer.sources.paths import Places, classes_of
+from hftransfer.sources.places import Places
 from hftransfer.sources.plain_text import NOT_PLAIN
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from hftransfer.errors import DataError, Problem, RecipeError
 from hftransfer.sources.base import Source, name_some, some
 from hftransfer.sources.metadata import as_media
-from hftransfer.sources.paths import CONLL_SUFFIXES, PLAIN_SUFFIX, SUFFIXES, Places, suffix_of
+from hftransfer.sources.places import CONLL_SUFFIXES, PLAIN_SUFFIX, SUFFIXES, Places, suffix_of
 from hftransfer.sources.plain_text import NOT_PLAIN, Documents, read_plain_text
 from hftransfer.sources.text_files import FileRows
 

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError
 from hftransfer.sources.base import SHOWN_ROWS, Source, some
+from hftransfer.sources.folders import subfolder
 from hftransfer.sources.media import IMAGES
-from hftransfer.sources.paths import IMAGE_FOLDER, MASK_FOLDER, Places, subfolder
+from hftransfer.sources.places import IMAGE_FOLDER, MASK_FOLDER, Places
 
 if TYPE_CHECKING:
     import datasets
