@@ -30,7 +30,8 @@ from hftransfer.heads.folder import load_artefact
 from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
-from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
+from hftransfer.tasks.base import LABELS, Examples, Task
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tokens import without_tokens
 from hftransfer.training.compute import CPU_THREADS, threads
 

@@ -21,7 +21,7 @@ from hftransfer.sources import open_source
 from hftransfer.sources.places import ALIASES
 from hftransfer.splits import make_splits, read_split
 from hftransfer.summary import Summarized
-from hftransfer.tasks.base import Prediction
+from hftransfer.tasks.predictions import Prediction
 
 if TYPE_CHECKING:
     import pandas

@@ -22,7 +22,7 @@ from hftransfer.errors import ReloadError
 from hftransfer.proof import Artefact, FreshProcess, difference, prove
 from hftransfer.result import Result
 from hftransfer.runner import run
-from hftransfer.tasks.base import Pretrained
+from hftransfer.tasks.pretrained import Pretrained
 
 ROWS = datasets.Dataset.from_list(
     [{"text": "i saw the cat and the dog today"}, {"text": "my red is near that blue"}]

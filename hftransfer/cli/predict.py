@@ -16,7 +16,7 @@ from hftransfer.errors import DataError, InputError
 from hftransfer.predictions import Output
 from hftransfer.result import Result
 from hftransfer.runner import load_run
-from hftransfer.tasks.base import Prediction
+from hftransfer.tasks.predictions import Prediction
 
 PIPE = "-"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from hftransfer.job import Job
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.predictions import Predictions
 from hftransfer.training.evaluation import Outputs, run_model, score_predictions
 
 EVALUATION_FACTOR = 2

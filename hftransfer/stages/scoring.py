@@ -11,7 +11,7 @@ from hftransfer.job import Job
 from hftransfer.resampled import Resampled, on_resamples
 from hftransfer.stages.evaluation import outputs_of, scored, tune
 from hftransfer.stages.training import Trained
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.predictions import Predictions
 from hftransfer.training.evaluation import score_predictions
 
 
