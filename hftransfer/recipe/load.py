@@ -63,7 +63,7 @@ def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str) -> Recipe
     document, problems = _read(name_or_path, overrides)
     recipe = None
     try:
-        recipe = Recipe.of_document(_labels_as_written(document))
+        recipe = Recipe(**_labels_as_written(document))
     except RecipeError as error:
         wrong = [problem.key for problem in problems if problem.key]
         located = [_locate(problem, document.places) for problem in error.problems]

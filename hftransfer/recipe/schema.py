@@ -7,7 +7,6 @@ A section with an obvious main field may be written as that field alone: `checkp
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -161,22 +160,11 @@ class Recipe(Options):
     hub: HubSection = HubSection()
 
     def __init__(self, **sections: Any) -> None:
-        """As written in Python: paths start at the current folder."""
+        problems: list[Problem] = []
         from hftransfer.recipe.paths import make_absolute  # which knows this module's sections
 
         sections = {key: dict(one) if type(one) is dict else one for key, one in sections.items()}
         make_absolute(sections, {}, Path.cwd())
-        self._check(sections)
-
-    @classmethod
-    def of_document(cls, sections: Mapping[str, Any]) -> Recipe:
-        """As a file says it, whose paths are absolute already: nothing in it depends on the current folder."""
-        recipe = cls.__new__(cls)
-        recipe._check(sections)
-        return recipe
-
-    def _check(self, sections: Mapping[str, Any]) -> None:
-        problems: list[Problem] = []
         try:
             super().__init__(**sections)
         except ValidationError as error:

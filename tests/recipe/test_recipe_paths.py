@@ -102,19 +102,6 @@ def test_a_file_that_lies_in_the_current_folder_only(folders: tuple[Path, Path])
     assert load(home, "a.csv").data.source == str(home / "a.csv")
 
 
-def test_a_file_means_the_same_wherever_it_is_run_from(folders: tuple[Path, Path]) -> None:
-    """Names of the Hub stay names where the current folder holds something that is called so."""
-    home, here = folders
-    for name in ("rows", "gpt2"):
-        (here / name).mkdir()
-    recipe = load(home, "rows", "gpt2")
-    assert (recipe.data.source, recipe.checkpoint.name) == ("rows", "gpt2")
-    written = Recipe(
-        data="rows", checkpoint="gpt2", task="text-classification"
-    )  # the control: in Python they count
-    assert (written.data.source, written.checkpoint.name) == (str(here / "rows"), str(here / "gpt2"))
-
-
 def test_what_is_a_path(tmp_path: Path) -> None:
     assert is_path("x.parquet", tmp_path, data=True)
     assert not is_path("x.parquet", tmp_path, data=False)
