@@ -164,6 +164,7 @@ class Recipe(Options):
         from hftransfer.recipe.paths import make_absolute  # which knows this module's sections
 
         sections = {key: dict(one) if type(one) is dict else one for key, one in sections.items()}
+        # Of a recipe's file, too, what its own folder does not hold: whoever opens a name looks into the current one.
         make_absolute(sections, {}, Path.cwd())
         try:
             super().__init__(**sections)
