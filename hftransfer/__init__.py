@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
     from hftransfer.runner import check, load_run
-    from hftransfer.tasks.base import Prediction
+    from hftransfer.tasks.predictions import Prediction
 
 _HOMES = {
     "hftransfer.comparison": ("Comparison", "compare"),
@@ -56,7 +56,7 @@ _HOMES = {
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
     "hftransfer.runner": ("check", "load_run"),
-    "hftransfer.tasks.base": ("Prediction",),
+    "hftransfer.tasks.predictions": ("Prediction",),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from hftransfer.job import Job
 from hftransfer.metrics.calibration import brier, ece, nll
 from hftransfer.other_head import probe_rows
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.predictions import Predictions
 from hftransfer.tasks.temperature import (
     TEMPERATURE,
     Temperature,

@@ -14,10 +14,9 @@ from hftransfer.heads.fitted import FittedHead
 from hftransfer.heads.model import PooledModel
 from hftransfer.job import Clock, Job
 from hftransfer.run_directory import RunDirectory
-from hftransfer.stages import Trained, begin, evaluate, happened
+from hftransfer.stages import Trained, evaluate, evaluated, start
 from hftransfer.tasks.base import LABELS
 from hftransfer.training.evaluation import Best
-from hftransfer.training.events import Begin, Evaluation
 
 ROWS = 512
 """Of one question to the learner."""
@@ -29,14 +28,11 @@ def fit_head(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     Raises InputError where the backbone cannot be asked once about every row.
     """
     fitting = _fitting(job)
-    begin(job, run_dir)
-    sizes = job.parameters
-    begun = Begin(0, 0, 0, len(job.examples["train"]), sizes["total"], sizes["trained"])
-    happened(begun, run_dir, clock)
+    start(job, run_dir, clock)
     fitting()
     best = Best(job.recipe.training.best_metric or "loss", None)
     metrics = evaluate(job, "validation", rows=ROWS)[1]
-    happened(Evaluation(0, 0, metrics, best.better(metrics, 0)), run_dir, clock)
+    evaluated(metrics, best, run_dir, clock, step=0, epoch=0)
     return Trained(0, best, ROWS)
 
 

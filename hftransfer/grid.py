@@ -21,12 +21,12 @@ from hftransfer.heads.model import OnFeatures, PooledModel, draw
 from hftransfer.job import Clock, Job
 from hftransfer.recipe import TrainingSection
 from hftransfer.run_directory import RunDirectory
-from hftransfer.stages import EVALUATION_FACTOR, Trained, begin, happened, make_loader
+from hftransfer.stages import EVALUATION_FACTOR, Trained, due, evaluated, happened, make_loader, start
 from hftransfer.strategies import structure
 from hftransfer.tasks.base import Examples, forward
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import Best, run_model, score_predictions
-from hftransfer.training.events import Begin, Evaluation, Step
+from hftransfer.training.events import Step
 from hftransfer.training.loop import fit
 from hftransfer.training.optimizer import optimizer_of
 
@@ -61,20 +61,7 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     model, optimizer = compute.prepare(heads, raw)
     loss = SumOverHeads(job.loss)
     loader = make_loader(job, model, loss)
-    begin(job, run_dir)
-    sizes = job.parameters
-    happened(
-        Begin(
-            job.steps,
-            training.epochs,
-            0,
-            len(loader.examples),
-            sizes["total"],
-            sizes["trained"] * len(entries),
-        ),
-        run_dir,
-        clock,
-    )
+    start(job, run_dir, clock, heads=len(entries))
     best = Best(training.best_metric or "loss", training.patience)
     kept: tuple[int, dict[str, Tensor]] | None = None
     last = 0
@@ -84,14 +71,12 @@ def train_grid(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     for step in _all_finite(steps):
         last = step.step
         happened(replace(step, loss=step.loss / len(entries)), run_dir, clock)
-        every = training.evaluate_every
-        if not (step.epoch_end or step.step == job.steps or (every and step.step % every == 0)):
+        if not due(step, training.evaluate_every, job.steps):
             continue
         values = _values(job, heads, best.metric, loader.micro_batch_size)
         first = _take_in(entries, values, best.metric, step.step)
-        improved = best.better({best.metric: values[first]}, step.step)
-        happened(Evaluation(step.step, step.epoch, {best.metric: values[first]}, improved), run_dir, clock)
-        if improved:
+        metrics = {best.metric: values[first]}
+        if evaluated(metrics, best, run_dir, clock, step=step.step, epoch=step.epoch):
             kept = first, {name: value.detach().clone() for name, value in heads.state(first).items()}
         if best.out_of_patience:
             break

@@ -13,7 +13,9 @@ from accelerate import Accelerator
 from hftransfer.checkpoint import quiet
 from hftransfer.errors import RunDirectoryError
 from hftransfer.heads.folder import load_artefact
-from hftransfer.tasks.base import Predictions, Pretrained, Task
+from hftransfer.tasks.base import Task
+from hftransfer.tasks.predictions import Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.evaluation import run_model
 
 

@@ -23,7 +23,8 @@ from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
 from hftransfer.strategies import Strategy
-from hftransfer.tasks.base import Batch, Examples, Loss, Pretrained, Task, rows_of
+from hftransfer.tasks.base import Batch, Examples, Loss, Task, rows_of
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import score_predictions
 from hftransfer.training.events import Event, Note, Stage

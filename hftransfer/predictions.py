@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 from hftransfer.errors import DataError
 from hftransfer.files import beside, plain
-from hftransfer.tasks.base import Prediction, Predictions, Task
+from hftransfer.tasks.base import Task
+from hftransfer.tasks.predictions import Prediction, Predictions
 
 if TYPE_CHECKING:
     import pyarrow as pa

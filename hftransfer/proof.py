@@ -28,7 +28,8 @@ from hftransfer.heads.model import PooledModel
 from hftransfer.locate import HEAD
 from hftransfer.registry import TASKS
 from hftransfer.stem import serve
-from hftransfer.tasks.base import LABELS, Examples, Pretrained, Task
+from hftransfer.tasks.base import LABELS, Examples, Task
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.compute import CPU_THREADS, threads
 
 TOLERANCE = 1e-3

@@ -16,7 +16,7 @@ from hftransfer.errors import RunDirectoryError
 from hftransfer.files import beside
 from hftransfer.metrics.intervals import bounds, resampled
 from hftransfer.metrics.paired import Measured
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.predictions import Predictions
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

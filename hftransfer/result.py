@@ -4,26 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
-from hftransfer.files import plain
 from hftransfer.inputs import input_rows
+from hftransfer.other_rows import counted, only_table, open_rows, section_for, shown
+from hftransfer.outcome import SCHEMA
 from hftransfer.predictions import Output, check_output, check_rows, write_rows
-from hftransfer.recipe import MEMORY, DataSection, Recipe, Weights, load_recipe, read_recipe
+from hftransfer.recipe import MEMORY, Recipe, Weights, load_recipe, read_recipe
 from hftransfer.run_directory import RunDirectory
-from hftransfer.sources import Source, open_source
-from hftransfer.sources.base import name_some
-from hftransfer.sources.paths import ALIASES
-from hftransfer.sources.standard_input import NAME, STANDARD_INPUT, StandardInput
+from hftransfer.sources import open_source
+from hftransfer.sources.places import ALIASES
 from hftransfer.splits import make_splits, read_split
 from hftransfer.summary import Summarized
-from hftransfer.tasks.base import Prediction
+from hftransfer.tasks.predictions import Prediction
 
 if TYPE_CHECKING:
     import pandas
@@ -33,9 +31,6 @@ if TYPE_CHECKING:
     from hftransfer.report.plots.style import Plot
 
 Note = Callable[[str], None]
-
-SCHEMA = 1
-"""Version of result.json. It goes up when a field changes its meaning or goes away, not when one is added."""
 
 
 @dataclass(frozen=True)
@@ -49,53 +44,7 @@ class Scored:
 
 @dataclass(frozen=True, repr=False)
 class Result(Summarized):
-    """The outcome of a finished run.
-
-    inputs: the roles that the model was trained with (text, or text and text_pair, ...).
-    metrics: split -> metric -> value (validation always, test where there is one). baselines: the same of a guess that
-    costs nothing, by its name ("majority"), and of the arms that the run was compared with.
-    parameters: {"total", "trained"}. examples: rows of every split. steps: optimizer steps taken; best_step: the
-    one whose weights were kept. seconds: {"data", "checkpoint", "train", "score", "save", "total"}.
-    reload_check: {"max_difference", "rows", "ways"}, see `proof`. max_length: the most tokens the model takes.
-    intervals: split -> metric -> (low, high) at 95 %, by resampling the rows, for the metrics that have one (see
-    `metrics.intervals`); empty for runs from before it was computed.
-    calibration: {} where scores are no chances, or were to stay as they are. Else "temperature": what logits are
-    divided by, fitted on validation, and "why" it stays 1, or ""; "folded": whether the saved weights do so by
-    themselves (where not, `predict` and `evaluate` do); "ece", "nll", "brier": split -> {"before", "after"}, see
-    `metrics.calibration`. All that is in `metrics` is from after, but for `loss`: that is the training's, from before.
-    card: the sha256 of the model's card as it was written: one that somebody has edited is another.
-    evidence: what the run was compared with, and what that shows; empty where nothing was asked for. See
-    `evidence.verdict`; the arms' metrics are among the baselines, too.
-    """
-
-    run_dir: Path
-    task: str
-    strategy: str
-    checkpoint: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    labels: tuple[str, ...]
-    metrics: Mapping[str, Mapping[str, Any]]
-    baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    parameters: Mapping[str, int]
-    examples: Mapping[str, int]
-    steps: int
-    best_step: int
-    best_metric: str
-    seconds: Mapping[str, float]
-    peak_memory_bytes: int
-    reload_check: Mapping[str, Any]
-    max_length: int | None
-    findings: tuple[str, ...]
-    intervals: Mapping[str, Mapping[str, Sequence[float]]] = field(default_factory=dict)
-    card: str = ""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
-    calibration: Mapping[str, Any] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As result.json holds it."""
-        facts = {"schema": SCHEMA, **dataclasses.asdict(self)}
-        del facts["run_dir"]  # a folder may be moved
-        return facts
+    """A finished run: its facts (metrics, baselines, cost and all else that `Outcome` tells), and the trained model."""
 
     @classmethod
     def read(cls, run_dir: Path) -> Result:
@@ -161,7 +110,7 @@ class Result(Summarized):
         output = Path(output) if isinstance(output, str) else output
         if output is not None:
             check_output(output)
-        task.check_asked(rows, self.predictor.pretrained, partial(_counted, "input"))
+        task.check_asked(rows, self.predictor.pretrained, partial(counted, "input"))
         predictions = list(self.predictor.predict(rows, name="inputs", note=note).answers)
         if output is not None:
             write_rows(rows, predictions, output)
@@ -182,25 +131,25 @@ class Result(Summarized):
         columns: role -> the file's name of it, where that is not the recipe's. note: is told what a user must know.
         Returns the inputs, as text, and the predictions, in order. Raises DataError.
         """
-        data = self._data_section(Path(file), self.inputs, columns)
+        data = section_for(self.recipe, Path(file), self.inputs, columns)
         output = Path(output) if isinstance(output, str) else output
         if output is not None:
             check_output(output)
-        source, name = _opened(data)
+        source, name = open_rows(data)
         needed = {role: replace(self.recipe.task.columns[role], required=True) for role in self.inputs}
         table = None
         if output is not None:
-            table = _only_table(source)
+            table = only_table(source)
             check_rows(table, self.recipe.task, output)
         rows, findings = read_split(source, data, columns=needed, labels=self.labels)
         for finding in findings:
             if not finding.startswith("columns ignored"):  # they are not: the output keeps them
                 note(finding)
-        self.recipe.task.check_asked(rows, self.predictor.pretrained, partial(_counted, "row"))
+        self.recipe.task.check_asked(rows, self.predictor.pretrained, partial(counted, "row"))
         predictions = list(self.predictor.predict(rows, name=name, note=note).answers)
         if output is not None:
             write_rows(table, predictions, output)
-        return [tuple(_shown(row[role]) for role in self.inputs) for row in rows], predictions
+        return [tuple(shown(row[role]) for role in self.inputs) for row in rows], predictions
 
     def evaluate(
         self,
@@ -222,8 +171,8 @@ class Result(Summarized):
             rows, name, findings = self.own_rows(split)
         else:
             roles = (*self.inputs, *([task.target] if task.target else []))
-            section = self._data_section(data, roles, columns)
-            source, name = _opened(section)
+            section = section_for(self.recipe, data, roles, columns)
+            source, name = open_rows(section)
             needed = {role: replace(task.columns[role], required=True) for role in roles}
             rows, findings = read_split(
                 source, section, columns=needed, labels=self.labels, split=split, check_rows=task.check_rows
@@ -300,19 +249,6 @@ class Result(Summarized):
 
         return write_report(self, None if path is None else Path(path)).page
 
-    def _data_section(
-        self, source: Any, roles: Sequence[str], columns: Mapping[str, str] | None
-    ) -> DataSection:
-        """The recipe's columns for these roles, or those given, over other rows."""
-        known = {**self.recipe.data.columns, **(columns or {})}
-        unknown = [role for role in columns or {} if role not in roles]
-        if unknown:
-            raise DataError(f"the model has no column `{unknown[0]}`", hint=did_you_mean(unknown[0], roles))
-        return DataSection(
-            source=str(source) if isinstance(source, Path) else source,
-            columns={role: name for role, name in known.items() if role in roles},
-        )
-
     def push(
         self,
         repo: str,
@@ -332,33 +268,3 @@ class Result(Summarized):
         from hftransfer.inference import Predictor
 
         return Predictor(self.model, self.recipe.task, limit=self.max_length)
-
-
-def _opened(data: DataSection) -> tuple[Source, str]:
-    """(the rows to ask about, what they are called)."""
-    if isinstance(data.source, str) and data.source == STANDARD_INPUT:
-        return StandardInput(sys.stdin.buffer), NAME
-    source = open_source(data)
-    source.check()
-    return source, Path(data.source).name if isinstance(data.source, str) else "table"
-
-
-def _only_table(source: Source) -> Any:
-    """All columns of a source's only split. Raises DataError when it has several."""
-    tables = source.load()
-    if len(tables) > 1:
-        raise DataError(f"{source.describe()} has several splits: {', '.join(tables)}", hint="name one file")
-    return next(iter(tables.values()))
-
-
-def _counted(word: str, rows: Sequence[int]) -> str:
-    return name_some(word, [row + 1 for row in rows]) + " (counted from 1)"
-
-
-def _shown(value: Any) -> str:
-    """An input as text: an image or a sound by its path, words as a sentence."""
-    if isinstance(value, Mapping):
-        return (
-            str(value["path"] or "bytes") if "path" in value else json.dumps(plain(value), ensure_ascii=False)
-        )
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -32,14 +32,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from hftransfer.errors import RunDirectoryError
-from hftransfer.files import beside, is_beside, plain, replacing, sha256, write_json, write_text
+from hftransfer.files import is_beside, plain, replacing, write_json, write_text
 from hftransfer.locate import ADAPTER, MODEL_CARD, RUN_MODEL, RUN_RECIPE, RUN_RESULT
+from hftransfer.tensor_folder import read_tensors, write_tensors
 from hftransfer.training.events import Begin, Event, Note, Stage
 
 if TYPE_CHECKING:
     from torch import Tensor
 
-MANIFEST = "manifest.json"
 REPORT_PAGE = "report.html"
 """Of a report's folder."""
 ANOTHER = "give another --output (in Python: output=...)"
@@ -209,9 +209,8 @@ class RunDirectory:
             return
         seconds = round(time.monotonic() - self._began, 3)
         line = {"event": type(event).__name__.lower(), **vars(event), "seconds": seconds}
-        with self.metrics.open(
-            "ab"
-        ) as stream:  # bytes: half the time of text, and there is a line for every step
+        # Bytes: half the time of text, and there is a line for every step.
+        with self.metrics.open("ab") as stream:
             stream.write((json.dumps(plain(line), ensure_ascii=False) + "\n").encode())
 
     def finish(self, result: Mapping[str, Any]) -> None:
@@ -232,40 +231,16 @@ class RunDirectory:
     def save_checkpoint(
         self, kind: Kind, tensors: Mapping[str, Mapping[str, Tensor]], facts: Mapping[str, Any]
     ) -> None:
-        """Keep tensors (file name -> name -> tensor) and facts. The manifest, written last, says it is complete."""
-        if not self.writes:
-            return
-        from safetensors.torch import save_file  # imports torch, which finding a run's files does not need
-
-        with replacing(self._checkpoint(kind)) as folder:
-            for name, group in tensors.items():
-                save_file(
-                    {key: tensor.cpu() for key, tensor in group.items()}, folder / f"{name}.safetensors"
-                )
-            hashes = {file.name: sha256(file) for file in sorted(folder.iterdir())}
-            write_json(folder / MANIFEST, {"facts": dict(facts), "sha256": hashes})
+        """Keep tensors (file name -> name -> tensor) and facts."""
+        if self.writes:
+            write_tensors(self._checkpoint(kind), tensors, facts)
 
     def load_checkpoint(self, kind: Kind) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
         """What `save_checkpoint` kept, or None when there is no complete checkpoint.
 
         Raises RunDirectoryError when a file of a complete checkpoint has been changed since.
         """
-        final = self._checkpoint(kind)
-        folder = next(
-            (f for f in (final, beside(final, "new"), beside(final, "old")) if (f / MANIFEST).is_file()), None
-        )
-        if folder is None:
-            return None
-        from safetensors.torch import load_file
-
-        manifest = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
-        for name, digest in manifest["sha256"].items():
-            if not (folder / name).is_file() or sha256(folder / name) != digest:
-                raise RunDirectoryError(
-                    f"{folder / name} is damaged: not the bytes that were written", hint="start the run anew"
-                )
-        tensors = {Path(name).stem: load_file(folder / name) for name in manifest["sha256"]}
-        return tensors, manifest["facts"]
+        return read_tensors(self._checkpoint(kind))
 
     def save_grid(self, grid: Mapping[str, Any]) -> None:
         """Write down what every head of a grid was worth."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
-from pathlib import Path
 from typing import Any
 
 from hftransfer.locate import RUN_MODEL
+from hftransfer.outcome import Outcome
 
 EXAMPLES = {"text": "your text here", "image": "photo.jpg", "audio": "clip.wav"}
 """An input of a task's first role, as one would write it."""
@@ -20,28 +20,11 @@ Table = tuple[list[str], list[list[str]]]
 """(its header, its rows), all as text."""
 
 
-class Summarized:
+class Summarized(Outcome):
     """What a `Result` shows of itself: scores beside the baseline, what it cost, where it lies, what to do next.
 
     Metrics that are more than a number (a confusion matrix) are in `metrics`; here they would fill the page.
     """
-
-    run_dir: Path
-    task: str
-    strategy: str
-    checkpoint: Mapping[str, Any]
-    inputs: tuple[str, ...]
-    metrics: Mapping[str, Mapping[str, Any]]
-    baselines: Mapping[str, Mapping[str, Mapping[str, Any]]]
-    intervals: Mapping[str, Mapping[str, Sequence[float]]]
-    parameters: Mapping[str, int]
-    examples: Mapping[str, int]
-    steps: int
-    best_step: int
-    best_metric: str
-    seconds: Mapping[str, float]
-    peak_memory_bytes: int
-    reload_check: Mapping[str, Any]
 
     def __repr__(self) -> str:
         split = "test" if "test" in self.metrics else "validation"
@@ -82,7 +65,7 @@ class Summarized:
 
     def _arms(self) -> Table:
         """A row for the run and everything that it was compared with; none where nothing was."""
-        evidence = getattr(self, "evidence", {})
+        evidence = self.evidence
         metric, split = evidence.get("metric", ""), evidence.get("split", "")
         against = {one["arm"]: one for one in evidence.get("comparisons", ())}
         rows = []
@@ -118,8 +101,8 @@ class Summarized:
         taken = f"{self.steps:,} steps, the best after {self.best_step:,}" if self.steps else "fitted once"
         seconds, parameters, proof = self.seconds, self.parameters, self.reload_check
         facts = {
-            "verdict": str(getattr(self, "evidence", {}).get("verdict", "")),
-            "calibration": calibrated(getattr(self, "calibration", {})),
+            "verdict": str(self.evidence.get("verdict", "")),
+            "calibration": calibrated(self.calibration),
             "cost": f"{seconds['total']:.0f} s, {seconds['train']:.0f} s of it training; {taken}; "
             f"{parameters['trained']:,} of {parameters['total']:,} parameters trained; "
             f"{self.peak_memory_bytes / 2**30:.1f} GiB of memory at most",

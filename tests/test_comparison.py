@@ -19,7 +19,7 @@ from scipy.stats import binomtest
 from tiny import make_rows
 from toy import toy_recipe, write_texts
 
-from hftransfer import runner, stages
+from hftransfer import runner
 from hftransfer.comparison import Comparison, Row, compare
 from hftransfer.errors import InputError, RunDirectoryError
 from hftransfer.fresh import FreshProcess
@@ -58,7 +58,9 @@ def runs(tiny_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPath
         WORSE: toy_recipe(bert, table, task=regression, strategy="frozen", epochs=3, learning_rate=1.0),
     }
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}})
+        patch.setattr(
+            "hftransfer.stages.saving.prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}}
+        )
         patch.setattr(FreshProcess, "start", lambda self: None)
         for name, recipe in recipes.items():
             runner.run(recipe, output=root / "runs" / name)

@@ -21,7 +21,8 @@ from hftransfer.proof import Artefact, difference, prove
 from hftransfer.registry import TASKS
 from hftransfer.result import Result
 from hftransfer.runner import run
-from hftransfer.tasks.base import Pretrained, Task
+from hftransfer.tasks.base import Task
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 ROWS = datasets.Dataset.from_list(

@@ -11,7 +11,8 @@ import pytest
 import torch
 
 from hftransfer.errors import RunDirectoryError
-from hftransfer.run_directory import MANIFEST, RunDirectory
+from hftransfer.run_directory import RunDirectory
+from hftransfer.tensor_folder import MANIFEST
 from hftransfer.training.events import Begin, Evaluation, Event, Note, Stage, Step
 
 RECIPE = "checkpoint: x\ntask: y\n"

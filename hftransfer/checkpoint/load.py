@@ -6,16 +6,17 @@ Weights are read as safetensors or refused; no code that comes with a checkpoint
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from hftransfer.checkpoint.explain import brings_code, explained, explanation, first_line
+from hftransfer.checkpoint.explain import explained
 from hftransfer.checkpoint.find import find_checkpoint
 from hftransfer.checkpoint.from_run import made_by
+from hftransfer.checkpoint.needs import Needs
+from hftransfer.checkpoint.processor import bound_length, check_processor, load_processor
 from hftransfer.checkpoint.warm_start import random_start, set_special_tokens, warm_start, warm_starts
 from hftransfer.errors import CheckpointError
 from hftransfer.files import sha256
@@ -29,18 +30,6 @@ if TYPE_CHECKING:
 FRESH = "weights that start from random"
 """Begins the finding that names them."""
 RANDOM = "every weight starts from random: the checkpoint gives its architecture and its processor"
-
-
-class Needs(Protocol):
-    """What loading has to know of a task: which transformers classes, and what the config must say."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def model_class(self) -> str: ...
-    @property
-    def processor_class(self) -> str: ...
-    def head_config(self, labels: Sequence[str]) -> dict[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -69,71 +58,84 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
     Weights that the checkpoint lacks (the loading report says which) are initialised from torch's global random
     state: seed it first. A head that was trained for other labels is not kept. Raises CheckpointError.
     """
-    import torch
     import transformers
 
     location = find_checkpoint(section)
     where: dict[str, Any] = {"trust_remote_code": False}
     if section.revision:
         where["revision"] = section.revision
-    findings: list[str] = []
     with quiet(), explained(section.name, task.name):
         config = transformers.AutoConfig.from_pretrained(location, **where)
         known_labels = tuple(str(label) for _, label in sorted((config.id2label or {}).items()))
         head = task.head_config(labels)
         for key, value in head.items():
             setattr(config, key, value)
-        if section.random_weights:
-            model = _random_model(task.model_class, config)
-            missing = {name for name, _ in model.named_parameters()}
-            unexpected: set[str] = set()
-        else:
-            model, missing, unexpected = load_model(task.model_class, location, config, where)
-        processor = _load_processor(location, section.name, task, where)
-    if not model.base_model_prefix and hasattr(model, "backbone"):
-        # UperNet says nowhere what its backbone is: without this, all of it would pass for a head to be renewed.
-        model.base_model_prefix = "backbone"
-    _check_processor(processor, section.name)
+        model, missing, unexpected = _model(section, task.model_class, location, config, where)
+        processor = load_processor(location, section.name, task, where)
+    check_processor(processor, section.name)
     if warm_starts(task.model_class, config):
         set_special_tokens(model, processor)
-        if not section.random_weights:
-            findings.append("the encoder's weights start both an encoder and a decoder")
     fresh = missing & {name for name, _ in model.named_parameters()}
     if not section.random_weights:
         _check_fit(model, fresh, section.name, task)
     # A task without labels keeps the head that there is.
     if labels and "id2label" in head and known_labels != tuple(labels):
         fresh |= _renew_head(model, fresh, getattr(transformers, task.model_class), config)
-    if section.random_weights:
-        findings.append(RANDOM)
-    elif fresh:
-        findings.append(f"{FRESH}: {', '.join(_summary(fresh))}")
     if (Path(location) / HEAD).is_file():
         config.output_hidden_states = False  # saved for those who read its layers
-        findings.append(
-            "the checkpoint's head stands on features of its backbone, and is not used: see head.json"
-        )
-    if unexpected:
-        findings.append(f"weights of the checkpoint not used: {', '.join(_summary(unexpected))}")
+    _settle(model, processor, config)
+    return Checkpoint(
+        model=model,
+        processor=processor,
+        fresh=frozenset(fresh),
+        max_length=bound_length(processor, model),
+        location=location,
+        fingerprint=_fingerprint(location, config),
+        made_by=made_by(location),
+        findings=tuple(_findings(section, task, location, config, fresh, unexpected)),
+    )
+
+
+def _model(
+    section: CheckpointSection, model_class: str, location: str, config: Any, where: Mapping[str, Any]
+) -> tuple[Any, set[str], set[str]]:
+    """As `load_model`; where the recipe wants none of the checkpoint's weights, all of them are missing."""
+    if section.random_weights:
+        model = _random_model(model_class, config)
+        missing, unexpected = {name for name, _ in model.named_parameters()}, set[str]()
+    else:
+        model, missing, unexpected = load_model(model_class, location, config, where)
+    if not model.base_model_prefix and hasattr(model, "backbone"):
+        # UperNet says nowhere what its backbone is: without this, all of it would pass for a head to be renewed.
+        model.base_model_prefix = "backbone"
+    return model, missing, unexpected
+
+
+def _settle(model: Any, processor: Any, config: Any) -> None:
+    """What does not change what the weights are, and yet how they are trained."""
+    import torch
+
     # How convolution weights lie in memory, not what they are: see ImageClassification.collate.
     model.to(memory_format=torch.channels_last)
     if getattr(config, "feat_extract_norm", None) == "group":
         # wav2vec2-base and its kin were trained on padding without a mask; not every extractor of theirs says so.
         processor.return_attention_mask = False
-    max_length = _max_length(model, processor)
-    if max_length is not None:
-        # The tokenizer is saved with the model: whoever loads it later can then cut texts where the model ends.
-        processor.model_max_length = max_length
-    return Checkpoint(
-        model=model,
-        processor=processor,
-        fresh=frozenset(fresh),
-        max_length=max_length,
-        location=location,
-        fingerprint=_fingerprint(location, config),
-        made_by=made_by(location),
-        findings=tuple(findings),
-    )
+
+
+def _findings(
+    section: CheckpointSection, task: Needs, location: str, config: Any, fresh: set[str], unexpected: set[str]
+) -> Iterator[str]:
+    """What a user must know of how a checkpoint was loaded."""
+    if warm_starts(task.model_class, config) and not section.random_weights:
+        yield "the encoder's weights start both an encoder and a decoder"
+    if section.random_weights:
+        yield RANDOM
+    elif fresh:
+        yield f"{FRESH}: {', '.join(_summary(fresh))}"
+    if (Path(location) / HEAD).is_file():
+        yield "the checkpoint's head stands on features of its backbone, and is not used: see head.json"
+    if unexpected:
+        yield f"weights of the checkpoint not used: {', '.join(_summary(unexpected))}"
 
 
 def load_model(
@@ -182,45 +184,6 @@ def quiet() -> Iterator[None]:
             logging.enable_progress_bar()
 
 
-def _load_processor(location: str, name: str, task: Needs, where: Mapping[str, Any]) -> Any:
-    import transformers
-
-    kind = re.sub("(?<=[a-z])(?=[A-Z])", " ", task.processor_class).removeprefix("Auto ").lower()
-    try:
-        processor = getattr(transformers, task.processor_class).from_pretrained(location, **where)
-    except Exception as error:  # tokenizers raises nothing more special
-        if brings_code(str(error)):
-            raise explanation(name, task.name, error) from error
-        missing = (
-            re.search(r"requires the (\w+) library", str(error)) if isinstance(error, ImportError) else None
-        )
-        if missing:
-            library = missing[1].lower()
-            raise CheckpointError(
-                f"the {kind} of checkpoint {name} needs the library {library}, which is not installed",
-                hint=f"pip install {library}",
-            ) from error
-        raise CheckpointError(
-            f"checkpoint {name} has no {kind} that can be read ({first_line(str(error))})",
-            hint=f"copy the {kind}'s files from where the weights come from",
-        ) from error
-    # Where a folder has no tokenizer's files, transformers 5 makes one of special tokens alone: each word is unknown.
-    if hasattr(processor, "get_vocab") and not set(processor.get_vocab()) - set(processor.all_special_tokens):
-        raise CheckpointError(
-            f"checkpoint {name} has no {kind} that can be read (no file with a vocabulary)",
-            hint=f"copy the {kind}'s files from where the weights come from",
-        )
-    return processor
-
-
-def _check_processor(processor: Any, name: str) -> None:
-    if hasattr(processor, "pad_token_id") and processor.pad_token_id is None:
-        raise CheckpointError(
-            f"checkpoint {name}: its tokenizer has no padding token, which batches of texts need",
-            hint="choose an encoder such as BERT; decoder-only models are not supported",
-        )
-
-
 def _check_fit(model: Any, fresh: set[str], name: str, task: Needs) -> None:
     """Refuse a checkpoint whose weights are not those of the architecture its config names."""
     prefix = f"{model.base_model_prefix}."
@@ -250,23 +213,6 @@ def _renew_head(model: Any, fresh: set[str], auto_class: Any, config: Any) -> se
         if key in stale:
             parameter.data.copy_(donor[key].data)
     return stale
-
-
-def _max_length(model: Any, processor: Any) -> int | None:
-    """The most tokens the model takes: the tokenizer's bound, or the number of its position embeddings."""
-    bounds = []
-    stated = getattr(processor, "model_max_length", None)
-    if stated is not None and stated < 10**9:  # transformers says 1e30 for "not known"
-        bounds.append(int(stated))
-    for module in model.modules():
-        positions: Any = getattr(module, "position_embeddings", None)
-        if hasattr(processor, "model_max_length") and hasattr(positions, "num_embeddings"):
-            # RoBERTa's kin count positions from padding_idx + 1.
-            skipped = 0 if positions.padding_idx is None else positions.padding_idx + 1
-            bounds.append(positions.num_embeddings - skipped)
-    if model.config.is_encoder_decoder and getattr(model.config, "max_position_embeddings", None):
-        bounds.append(model.config.max_position_embeddings)
-    return min(bounds) if bounds else None
 
 
 def _fingerprint(location: str, config: Any) -> str:

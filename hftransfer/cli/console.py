@@ -73,12 +73,10 @@ def command(function: Callable[P, None]) -> Callable[P, None]:
             # The reader (head, less) has gone; nothing is left to say. Python would complain once more at exit.
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise typer.Exit(0) from None
-
         except (typer.Exit, typer.Abort):
             raise
-        except (
-            Exception
-        ) as error:  # not foreseen: a full disk, a library's own error, or a mistake of this program
+        except Exception as error:
+            # Not foreseen: a full disk, a library's own error, or a mistake of this program.
             if debug:
                 traceback.print_exc()
             last = next(

@@ -32,13 +32,6 @@ def print_facts(console: Console, facts: Sequence[tuple[str, str]], *, width: in
             console.print(Text.assemble((f"{label:<{width}}", "bold"), line))
 
 
-def _wrapped(text: str, room: int) -> list[str]:
-    """Lines of at most so many characters, but for words that are longer: a path is copied whole."""
-    if len(text) <= room:
-        return [text]
-    return textwrap.wrap(text, room, break_on_hyphens=False, break_long_words=False)
-
-
 def print_command(console: Console, command: str) -> None:
     """A command to be copied; on a terminal broken where a shell reads on, none of its words in two."""
     indent = "  "

@@ -16,7 +16,7 @@ from hftransfer.errors import DataError, InputError
 from hftransfer.predictions import Output
 from hftransfer.result import Result
 from hftransfer.runner import load_run
-from hftransfer.tasks.base import Prediction
+from hftransfer.tasks.predictions import Prediction
 
 PIPE = "-"
 
@@ -52,17 +52,7 @@ def command_line(
     as_json: AsJson = False,
 ) -> None:
     """Ask a finished run's model about new rows."""
-    if bool(inputs) == (file is not None):
-        raise InputError(
-            "give either inputs or --file",
-            hint='hftransfer predict RUN "a text" "another text"; or `-`, to read them from standard input',
-        )
-    if as_json and output == Path(PIPE):
-        raise InputError(
-            "--json and --output - both print", hint="give one of them; --output - prints JSON lines"
-        )
-    if column and file is None:
-        raise InputError("--column names columns of --file, and none is given")
+    _check_together(inputs, file, output, column, as_json)
     result = load_run(run)
     to: Output | None = sys.stdout if output == Path(PIPE) else output
 
@@ -83,6 +73,23 @@ def command_line(
             print_line(f"{one.line(top)}  {text}")
     elif to is output:
         out.print(f"wrote {output}: {len(predictions):,} rows with {_added(predictions)}", markup=False)
+
+
+def _check_together(
+    inputs: list[str] | None, file: Path | None, output: Path | None, column: Columns, as_json: bool
+) -> None:
+    """Raises InputError for options that do not go together."""
+    if bool(inputs) == (file is not None):
+        raise InputError(
+            "give either inputs or --file",
+            hint='hftransfer predict RUN "a text" "another text"; or `-`, to read them from standard input',
+        )
+    if as_json and output == Path(PIPE):
+        raise InputError(
+            "--json and --output - both print", hint="give one of them; --output - prints JSON lines"
+        )
+    if column and file is None:
+        raise InputError("--column names columns of --file, and none is given")
 
 
 def _added(predictions: Sequence[Prediction]) -> str:

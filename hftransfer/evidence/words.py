@@ -18,7 +18,8 @@ from hftransfer.evidence.arms import Scored
 from hftransfer.files import write_json
 from hftransfer.predictions import write_predictions
 from hftransfer.resampled import on_resamples, read_resampled, write_resampled
-from hftransfer.tasks.base import Predictions, Pretrained
+from hftransfer.tasks.predictions import Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.compute import forget_peak_memory, peak_memory
 from hftransfer.training.evaluation import score_predictions
 

@@ -10,7 +10,7 @@ from typing import Any
 from hftransfer.propose.columns import look_at
 from hftransfer.propose.shapes import Guess
 from hftransfer.propose.write import Entry
-from hftransfer.sources.paths import ALIASES, suffix_of
+from hftransfer.sources.places import ALIASES, suffix_of
 
 HOLD_OUT, MORE_OF_FEW, FEW = 0.1, 0.2, 500
 

@@ -1,6 +1,7 @@
 """Recipes: the schema, and how YAML becomes one."""
 
 from hftransfer.recipe.copy import copy_recipe
+from hftransfer.recipe.data import SPLITS, DataSection, HoldOut, Split
 from hftransfer.recipe.file import shipped_recipes
 from hftransfer.recipe.json_schema import recipe_schema
 from hftransfer.recipe.load import Document, dump_recipe, in_yaml, key_like, load_recipe, located, read_recipe
@@ -8,15 +9,11 @@ from hftransfer.recipe.memory import MEMORY
 from hftransfer.recipe.optimizers import SGD, Adam, AdamW, RMSprop
 from hftransfer.recipe.schema import (
     ARMS,
-    SPLITS,
     Arm,
     CheckpointSection,
-    DataSection,
     EvidenceSection,
-    HoldOut,
     HubSection,
     Recipe,
-    Split,
     Tracker,
     TrainingSection,
     Weights,

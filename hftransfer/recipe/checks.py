@@ -24,7 +24,8 @@ from hftransfer.recipe.yaml import Key
 from hftransfer.registry import METRICS
 
 if TYPE_CHECKING:
-    from hftransfer.recipe.schema import CheckpointSection, DataSection, TrainingSection
+    from hftransfer.recipe.data import DataSection
+    from hftransfer.recipe.schema import CheckpointSection, TrainingSection
 
 
 @dataclass(frozen=True)

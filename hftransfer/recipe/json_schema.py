@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from hftransfer.recipe.base import KEY
-from hftransfer.recipe.schema import SPLITS, Recipe
+from hftransfer.recipe.data import SPLITS
+from hftransfer.recipe.schema import Recipe
 from hftransfer.registry import STRATEGIES, TASKS, Registry
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

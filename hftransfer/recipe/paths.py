@@ -13,9 +13,10 @@ from typing import Any
 
 from hftransfer.errors import Problem
 from hftransfer.locate import PREFIX
+from hftransfer.recipe.data import DataSection
 from hftransfer.recipe.memory import MEMORY, in_memory
 from hftransfer.recipe.problems import dotted
-from hftransfer.recipe.schema import CheckpointSection, DataSection
+from hftransfer.recipe.schema import CheckpointSection
 from hftransfer.recipe.yaml import Key, Place
 
 DATA_SUFFIXES = (".csv", ".tsv", ".jsonl", ".ndjson", ".json", ".parquet", ".arrow", ".txt", ".conll")

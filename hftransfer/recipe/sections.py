@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from hftransfer.recipe.schema import SPLITS, CheckpointSection, DataSection
+from hftransfer.recipe.data import SPLITS, DataSection
+from hftransfer.recipe.schema import CheckpointSection
 from hftransfer.recipe.yaml import Key, Tree
 
 # Sections that may be written as one field alone, and the name of that field.

@@ -56,7 +56,7 @@ def add_core_schema(resolver: type[yaml.resolver.BaseResolver]) -> None:
 class Place:
     """Where a value stands. Lines and columns count from 1.
 
-    line, column: of its key (in a list: of the item). value_line, value_column: of the value.
+    line, column: of its key (in a list: of the item).
     start, end: of a scalar as it stands in the text, quotes included: `text[start:end]`.
     written: a scalar as text, before it was read as a number or a boolean.
     origin: None for a file; otherwise where else the value came from, and lines and columns mean nothing.
@@ -65,8 +65,6 @@ class Place:
 
     line: int = 0
     column: int = 0
-    value_line: int = 0
-    value_column: int = 0
     start: int | None = None
     end: int | None = None
     written: str | None = None
@@ -271,8 +269,6 @@ def _place(key: yaml.Node, value: yaml.Node) -> Place:
     return Place(
         line=key.start_mark.line + 1,
         column=key.start_mark.column + 1,
-        value_line=value.start_mark.line + 1,
-        value_column=value.start_mark.column + 1,
         start=value.start_mark.index if scalar else None,
         end=value.end_mark.index if scalar else None,
         written=value.value if scalar else None,

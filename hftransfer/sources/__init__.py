@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from hftransfer.errors import Problem, RecipeError
 from hftransfer.locate import PREFIX
 from hftransfer.sources.base import Source
-from hftransfer.sources.paths import SUFFIXES, resolve
+from hftransfer.sources.paths import resolve
+from hftransfer.sources.places import SUFFIXES
 
 if TYPE_CHECKING:
     from hftransfer.recipe import DataSection

@@ -14,6 +14,13 @@ SHOWN_ROWS = 5
 """How many rows an error names before it counts the rest."""
 
 NO_SETTINGS: Mapping[str, str] = {}
+OF_THE_HUB = {
+    "config": "only a Hub dataset has configurations",
+    "revision": "only a Hub dataset has revisions",
+}
+OF_CSV = {"delimiter": "only csv and tsv files have one"}
+OF_PLAIN_TEXT = {"documents": "it says what is a row of plain text files (.txt)"}
+"""Settings of `data` that one kind of source alone has -> what to say where another is given them."""
 
 
 class Source(ABC):

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError
-from hftransfer.sources.base import SHOWN_ROWS, Source, some
+from hftransfer.sources.base import OF_CSV, OF_PLAIN_TEXT, OF_THE_HUB, SHOWN_ROWS, Source, some
+from hftransfer.sources.folders import classes_of
 from hftransfer.sources.media import IMAGES, Medium
-from hftransfer.sources.paths import Places, classes_of
-from hftransfer.sources.plain_text import NOT_PLAIN
+from hftransfer.sources.places import Places
 
 if TYPE_CHECKING:
     import datasets
@@ -23,12 +23,7 @@ class ClassFoldersSource(Source):
     file name.
     """
 
-    foreign_settings = {
-        "config": "only a Hub dataset has configurations",
-        "revision": "only a Hub dataset has revisions",
-        "delimiter": "only csv and tsv files have one",
-        "documents": NOT_PLAIN,
-    }
+    foreign_settings = {**OF_THE_HUB, **OF_CSV, **OF_PLAIN_TEXT}
 
     def __init__(self, places: Places) -> None:
         """places: the folder of class folders of every split."""

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 
 from hftransfer.errors import DataError
 from hftransfer.sources.base import SHOWN_ROWS, some
-from hftransfer.sources.paths import suffix_of
+from hftransfer.sources.places import suffix_of
 from hftransfer.sources.text_files import FileRows, read_text
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError, Problem, RecipeError
-from hftransfer.sources.base import Source, name_some, some
+from hftransfer.sources.base import OF_CSV, OF_PLAIN_TEXT, OF_THE_HUB, Source, name_some, some
 from hftransfer.sources.metadata import as_media
-from hftransfer.sources.paths import CONLL_SUFFIXES, PLAIN_SUFFIX, SUFFIXES, Places, suffix_of
-from hftransfer.sources.plain_text import NOT_PLAIN, Documents, read_plain_text
+from hftransfer.sources.places import CONLL_SUFFIXES, PLAIN_SUFFIX, SUFFIXES, Places, suffix_of
+from hftransfer.sources.plain_text import Documents, read_plain_text
 from hftransfer.sources.text_files import FileRows
 
 if TYPE_CHECKING:
@@ -27,10 +27,7 @@ class FilesSource(Source):
     """Rows from files. Text files are UTF-8; nothing is cached on disk."""
 
     kind = "table"
-    foreign_settings = {
-        "config": "only a Hub dataset has configurations",
-        "revision": "only a Hub dataset has revisions",
-    }
+    foreign_settings = OF_THE_HUB
 
     def __init__(
         self, places: Places, *, delimiter: str | None = None, documents: Documents | None = None
@@ -47,9 +44,9 @@ class FilesSource(Source):
         self.folder = self.files[0].resolve().parent
         self._read: dict[str, list[tuple[Path, FileRows]]] = {}
         if not any(suffix_of(file) in DELIMITED for file in self.files):
-            self.foreign_settings = {**self.foreign_settings, "delimiter": "only csv and tsv files have one"}
+            self.foreign_settings = {**self.foreign_settings, **OF_CSV}
         if not any(suffix_of(file) == PLAIN_SUFFIX for file in self.files):
-            self.foreign_settings = {**self.foreign_settings, "documents": NOT_PLAIN}
+            self.foreign_settings = {**self.foreign_settings, **OF_PLAIN_TEXT}
 
     def describe(self) -> str:
         """The file, or how many files there are for which splits."""

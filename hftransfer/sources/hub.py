@@ -9,8 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError, Problem, RecipeError, did_you_mean, nearest
-from hftransfer.sources.base import Source
-from hftransfer.sources.plain_text import NOT_PLAIN
+from hftransfer.sources.base import OF_PLAIN_TEXT, Source
 
 if TYPE_CHECKING:
     import datasets
@@ -23,7 +22,7 @@ class HubSource(Source):
 
     kind = None
     remote = True
-    foreign_settings = {"delimiter": "only csv and tsv files on disk have one", "documents": NOT_PLAIN}
+    foreign_settings = {"delimiter": "only csv and tsv files on disk have one", **OF_PLAIN_TEXT}
 
     def __init__(self, name: str, *, config: str | None = None, revision: str | None = None) -> None:
         """name: `owner/dataset`. config: one of its configurations. revision: branch, tag or commit."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError
-from hftransfer.sources.base import SHOWN_ROWS, Source, some
+from hftransfer.sources.base import OF_CSV, OF_PLAIN_TEXT, OF_THE_HUB, SHOWN_ROWS, Source, some
+from hftransfer.sources.folders import subfolder
 from hftransfer.sources.media import IMAGES
-from hftransfer.sources.paths import IMAGE_FOLDER, MASK_FOLDER, Places, subfolder
+from hftransfer.sources.places import IMAGE_FOLDER, MASK_FOLDER, Places
 
 if TYPE_CHECKING:
     import datasets
@@ -22,11 +23,7 @@ class MaskFolderSource(Source):
     """Rows `image` and `mask` (paths, decoded when used), matched by their names without ending, sorted by it."""
 
     kind = "images"
-    foreign_settings = {
-        "config": "only a Hub dataset has configurations",
-        "revision": "only a Hub dataset has revisions",
-        "delimiter": "only csv and tsv files have one",
-    }
+    foreign_settings = {**OF_THE_HUB, **OF_CSV, **OF_PLAIN_TEXT}
 
     def __init__(self, places: Places) -> None:
         """places: the folder of every split, which holds `images` and `masks`."""

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, Problem, RecipeError
-from hftransfer.sources.base import Source, some
-from hftransfer.sources.plain_text import NOT_PLAIN
+from hftransfer.sources.base import OF_CSV, OF_PLAIN_TEXT, OF_THE_HUB, Source, some
 from hftransfer.sources.records import columns_of, dataset_of, table_of
 
 if TYPE_CHECKING:
@@ -34,12 +33,7 @@ class MemorySource(Source):
     """Rows given in Python. They are not changed, and nothing is cached on disk."""
 
     kind = None
-    foreign_settings = {
-        "config": "only a Hub dataset has configurations",
-        "revision": "only a Hub dataset has revisions",
-        "delimiter": "only csv and tsv files have one",
-        "documents": NOT_PLAIN,
-    }
+    foreign_settings = {**OF_THE_HUB, **OF_CSV, **OF_PLAIN_TEXT}
 
     def __init__(self, value: Any) -> None:
         """value: see EXPECTED. Raises RecipeError when it is something else."""

@@ -10,9 +10,6 @@ from hftransfer.sources.text_files import FileRows, read_text
 
 Documents = Literal["line", "paragraph", "file"]
 
-NOT_PLAIN = "it says what is a row of plain text files (.txt)"
-"""Why other sources do not take the setting."""
-
 COLUMN = "text"
 """What their one column is called."""
 

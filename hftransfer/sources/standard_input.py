@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from hftransfer.errors import DataError
 from hftransfer.sources.files import FilesSource
-from hftransfer.sources.paths import Places
+from hftransfer.sources.places import Places
 
 if TYPE_CHECKING:
     import datasets

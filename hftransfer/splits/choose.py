@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from hftransfer.errors import Problem, RecipeError, did_you_mean
 from hftransfer.sources.base import Source, some
-from hftransfer.sources.paths import ALIASES
+from hftransfer.sources.places import ALIASES
 from hftransfer.splits.columns import Place
 
 if TYPE_CHECKING:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, asked_by
 from hftransfer.sources.base import some
 from hftransfer.sources.masks import read_mask
 from hftransfer.splits.columns import Column, Place, key_of
 from hftransfer.splits.kinds.image import image_column
+from hftransfer.splits.kinds.media import look_into
 
 if TYPE_CHECKING:
     import datasets
@@ -94,27 +94,11 @@ def _count(masks: pa.Array, place: Place, role: str) -> list[Counter[int]]:
     """Value -> pixels, of every mask. Raises DataError naming up to five that cannot be read."""
     import numpy as np
 
-    def count(row: int) -> Counter[int] | DataError:
-        mask, where = masks[row].as_py(), place.source.where(place.theirs, [row])
-        try:
-            if mask is None or (mask["bytes"] is None and mask["path"] is None):
-                raise DataError(f"{where}: no mask in `{role}`")
-            pixels = np.bincount(read_mask(mask, where=where).ravel())
-        except DataError as error:
-            return error
+    def count(mask: Any, where: str) -> Counter[int]:
+        pixels = np.bincount(read_mask(mask, where=where).ravel())
         return Counter({int(value): int(pixels[value]) for value in np.flatnonzero(pixels)})
 
-    with ThreadPoolExecutor() as pool:  # Pillow decodes outside of Python's lock
-        counted = list(pool.map(count, range(len(masks))))
-    failures = [one for one in counted if isinstance(one, DataError)]
-    if failures:
-        shown = "\n".join(f"  {error.message}" for error in failures[:5])
-        more = f"\n  and {len(failures) - 5} more" if len(failures) > 5 else ""
-        raise DataError(
-            f"{len(failures)} of {len(masks)} masks of {place} cannot be used:\n{shown}{more}",
-            hint=failures[0].hint or "mend or remove them; nothing is dropped silently",
-        )
-    return [one for one in counted if not isinstance(one, DataError)]
+    return look_into(masks, np.arange(len(masks)), place, role, count, one="mask", many="masks")
 
 
 def _labels(

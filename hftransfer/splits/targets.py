@@ -63,33 +63,60 @@ def make_targets(
     data: DataSection,
 ) -> Targets:
     """The targets of every split, by what train holds. names: what the source calls them. Raises DataError."""
-    import numpy as np
-    import pyarrow as pa
-
     if isinstance(column, MaskColumn):
         labels, masks, findings = mask_labels(rows, places, role, column, data.labels)
         return Targets(labels, masks, {}, findings)
-    kind = column.kind
+    if column.kind in WITHOUT_LABELS:
+        return _without_labels(column.kind, rows, places, role, data)
+    if column.kind == "numbers":
+        return _of_numbers(rows, places, role, names, data)
+    return _of_labels(column.kind, rows, places, role, names, data)
+
+
+def _without_labels(
+    kind: str, rows: Mapping[str, datasets.Dataset], places: Mapping[str, Place], role: str, data: DataSection
+) -> Targets:
     with asked_by(key_of(role)):
-        if kind in WITHOUT_LABELS:
-            if data.labels is not None:
-                raise DataError(
-                    "the task has no labels to name", hint="leave data.labels out", key="data.labels"
-                )
-            found = {ours: WITHOUT_LABELS[kind](rows[ours], place, role) for ours, place in places.items()}
-            said = tuple(finding for _, findings in found.values() for finding in findings)
-            return Targets((), {ours: made for ours, (made, _) in found.items()}, {}, said)
-        if kind == "numbers":
-            read = {ours: numbers(rows[ours], place, role) for ours, place in places.items()}
-            count = read["train"].shape[1]
-            labels = target_names(count, names, data.labels)
-            for ours, place in places.items():
-                check_count(read[ours], count, place, role, "train has")
-            return Targets(labels, {o: pa.array(list(values)) for o, values in read.items()}, {}, ())
+        if data.labels is not None:
+            raise DataError("the task has no labels to name", hint="leave data.labels out", key="data.labels")
+        found = {ours: WITHOUT_LABELS[kind](rows[ours], place, role) for ours, place in places.items()}
+    said = tuple(finding for _, findings in found.values() for finding in findings)
+    return Targets((), {ours: made for ours, (made, _) in found.items()}, {}, said)
+
+
+def _of_numbers(
+    rows: Mapping[str, datasets.Dataset],
+    places: Mapping[str, Place],
+    role: str,
+    names: ColumnNames,
+    data: DataSection,
+) -> Targets:
+    import pyarrow as pa
+
+    with asked_by(key_of(role)):
+        read = {ours: numbers(rows[ours], place, role) for ours, place in places.items()}
+        count = read["train"].shape[1]
+        labels = target_names(count, names, data.labels)
+        for ours, place in places.items():
+            check_count(read[ours], count, place, role, "train has")
+    return Targets(labels, {ours: pa.array(list(values)) for ours, values in read.items()}, {}, ())
+
+
+def _of_labels(
+    kind: str,
+    rows: Mapping[str, datasets.Dataset],
+    places: Mapping[str, Place],
+    role: str,
+    names: ColumnNames,
+    data: DataSection,
+) -> Targets:
+    import numpy as np
+
+    # Where every label has a column, those are the labels, whether or not a training row has them all.
+    given = names if data.labels is None and isinstance(names, tuple) else data.labels
+    with asked_by(key_of(role)):
         told = {ours: _names(kind, rows[ours], place, role) for ours, place in places.items()}
         told, noticed = entity_tags(told, places) if kind == "tags" else (told, [])
-        # Where every label has a column, those are the labels, whether or not a training row has them all.
-        given = names if data.labels is None and isinstance(names, tuple) else data.labels
         if kind == "choice":
             labels, findings = choice_labels(told["train"], data.labels, rows)
         else:

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from pydantic import Field
 
 from hftransfer.splits import Column
-from hftransfer.tasks.base import LABELS, Batch, Pretrained, forward
+from hftransfer.tasks.base import LABELS, Batch, forward
 from hftransfer.tasks.classification import Classification
 from hftransfer.tasks.clips import MASK, EncodedClips, Hearing, encode_clips, frames, hearing, input_name, pad
+from hftransfer.tasks.pretrained import Pretrained
 
 if TYPE_CHECKING:
     from torch import nn

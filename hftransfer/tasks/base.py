@@ -11,13 +11,14 @@ puts what belongs together into one prediction.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hftransfer.registry import Part
 from hftransfer.splits import Column
+from hftransfer.tasks.predictions import Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,41 +34,8 @@ else:
 LABELS = "labels"
 """The key of a batch that holds the targets; every other key is an argument of the model's forward."""
 
-SETTINGS = "hftransfer"
-"""The key of a model's config that holds what a task has to remember beside the weights (thresholds, ...)."""
-
 Where = Callable[[Sequence[int]], str]
 """Rows, by their numbers from 0, in words that a user finds them by."""
-
-
-@dataclass(frozen=True)
-class Pretrained:
-    """What a task may know of a checkpoint.
-
-    processor: its tokenizer, image processor or feature extractor. config: its transformers config, with the labels
-    and the task's own settings in it. limit: the most tokens that the model takes, or None.
-    """
-
-    processor: Any
-    config: Any
-    limit: int | None
-
-    @property
-    def settings(self) -> dict[str, Any]:
-        """What the task has to remember beside the weights; it is saved with the model."""
-        return getattr(self.config, SETTINGS, None) or {}
-
-    def remember(self, settings: Mapping[str, Any]) -> None:
-        """Replace the settings by others; none at all leave no trace in the config."""
-        if settings:
-            setattr(self.config, SETTINGS, dict(settings))
-        elif hasattr(self.config, SETTINGS):
-            delattr(self.config, SETTINGS)
-
-    @property
-    def labels(self) -> tuple[str, ...]:
-        """The names of the classes, in order."""
-        return tuple(str(label) for _, label in sorted(self.config.id2label.items()))
 
 
 class Examples(Protocol):
@@ -103,52 +71,6 @@ class Loss(Protocol):
     def weight(self, batch: Mapping[str, Tensor]) -> Tensor:
         """What that sum is to be divided by, a scalar."""
         ...
-
-
-class Prediction(ABC):
-    """What a model says of one row; every task has its own, a frozen dataclass."""
-
-    @abstractmethod
-    def columns(self) -> dict[str, Any]:
-        """As columns of a table: `prediction` first, then what belongs to it."""
-
-    @abstractmethod
-    def record(self, top: int = 1) -> dict[str, Any]:
-        """As JSON. top: how many alternatives to tell where there are any."""
-
-    @abstractmethod
-    def line(self, top: int = 1) -> str:
-        """In one line of text."""
-
-
-class Answers(Sequence[Any]):
-    """Predictions, or what is large of them, made when asked for: an evaluation that only counts needs none."""
-
-    def __init__(self, count: int, make: Callable[[int], Any]) -> None:
-        self._count, self._make = count, make
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __getitem__(self, row: Any) -> Any:
-        if isinstance(row, slice):
-            return [self._make(one) for one in range(*row.indices(self._count))]
-        if not -self._count <= row < self._count:
-            raise IndexError(row)
-        return self._make(row % self._count)
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a model says about N rows.
-
-    values: what metrics compare with `Task.references`, one a row. scores: what backs them, where a metric asks for it
-    (classes: (N, C) probabilities). answers: the same as a user is told it.
-    """
-
-    values: Any
-    scores: Any
-    answers: Sequence[Prediction]
 
 
 class Task(Part):

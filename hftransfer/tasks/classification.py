@@ -11,21 +11,12 @@ from pydantic import Field, model_validator
 
 from hftransfer.errors import CheckpointError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    rows_of,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, rows_of
 from hftransfer.tasks.label_predictions import Values, one_label, several_labels
 from hftransfer.tasks.last_layer import last_layer, start_at_log_odds, take_units
 from hftransfer.tasks.losses import BinaryCrossEntropy, ClassLossOptions, SquaredError
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.problem_types import ADDED, DEFAULT_METRICS, METRICS, TARGET, UNFIT, ProblemType
 from hftransfer.tasks.temperature import TEMPERATURE, THRESHOLDS, Temperature, fit, without_temperature
 from hftransfer.tasks.thresholds import best_threshold, sigmoid

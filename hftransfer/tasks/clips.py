@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import CheckpointError
 from hftransfer.sources.audio import read_clip, resample
-from hftransfer.tasks.base import LABELS, Batch, Pretrained
+from hftransfer.tasks.base import LABELS, Batch
+from hftransfer.tasks.pretrained import Pretrained
 
 if TYPE_CHECKING:
     import numpy as np

@@ -10,24 +10,13 @@ from pydantic import Field
 
 from hftransfer.errors import CheckpointError, DataError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    Where,
-    forward,
-    rows_of,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where, forward, rows_of
 from hftransfer.tasks.blocks import WORDS, EncodedBlocks, Frame, Piece, packed, pad_blocks, pieces
 from hftransfer.tasks.fills import TOP, Fills, compared, fills_of, looked_at, scored
 from hftransfer.tasks.losses import IGNORED, CrossEntropy
 from hftransfer.tasks.masking import hide, hide_fixed, mask_token, maskable
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import bound
 
 if TYPE_CHECKING:

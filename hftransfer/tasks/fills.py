@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hftransfer.tasks.base import LABELS, Prediction
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.losses import IGNORED
+from hftransfer.tasks.predictions import Prediction
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

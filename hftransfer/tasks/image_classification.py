@@ -10,9 +10,10 @@ from pydantic import Field
 from hftransfer.sources.images import open_image
 from hftransfer.splits import Column
 from hftransfer.tasks.augmentation import ImageAugmentation, between_0_and_1
-from hftransfer.tasks.base import LABELS, Batch, Pretrained
+from hftransfer.tasks.base import LABELS, Batch
 from hftransfer.tasks.classification import Classification
 from hftransfer.tasks.images import LazyImages, lazy_images
+from hftransfer.tasks.pretrained import Pretrained
 
 
 class ImageClassification(Classification):

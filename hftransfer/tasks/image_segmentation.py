@@ -17,19 +17,11 @@ from hftransfer.sources.images import open_image
 from hftransfer.sources.masks import MOST, size_of
 from hftransfer.splits import Column, MaskColumn
 from hftransfer.tasks.augmentation import Augmentation, between_0_and_1
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task
 from hftransfer.tasks.image_classification import stack_pixels
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.segmentation import (
     ImagesWithMasks,
     Segmentation,

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from hftransfer.tasks.base import Answers, Prediction, Predictions
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
 
 if TYPE_CHECKING:
     import numpy as np

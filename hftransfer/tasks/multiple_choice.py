@@ -10,19 +10,10 @@ from pydantic import Field
 
 from hftransfer.errors import DataError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    Where,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import EncodedTexts, bound, encode_texts, pad
 
 if TYPE_CHECKING:

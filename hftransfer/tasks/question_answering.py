@@ -13,20 +13,11 @@ from hftransfer.metrics.squad import row_scores
 from hftransfer.splits import Column
 from hftransfer.splits.answers import check_answers
 from hftransfer.tasks.answer_spans import Spans, best_spans, best_threshold
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    Where,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where
 from hftransfer.tasks.context_windows import Windows, encode_windows
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import bound, pad
 
 if TYPE_CHECKING:

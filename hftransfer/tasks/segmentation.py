@@ -15,8 +15,9 @@ from hftransfer.sources.base import some
 from hftransfer.sources.images import open_image
 from hftransfer.sources.masks import MOST, read_mask
 from hftransfer.splits import mask_values
-from hftransfer.tasks.base import LABELS, Answers, Prediction
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.losses import IGNORED
+from hftransfer.tasks.predictions import Answers, Prediction
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 from hftransfer.metrics.sentences import sentences
-from hftransfer.tasks.base import Predictions
+from hftransfer.tasks.predictions import Predictions
 from hftransfer.tasks.text_generation import ROUGE, TextGeneration, said
 
 

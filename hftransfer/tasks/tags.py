@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from hftransfer.tasks.base import Prediction
+from hftransfer.tasks.predictions import Prediction
 
 
 @dataclass(frozen=True)

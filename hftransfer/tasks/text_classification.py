@@ -9,8 +9,9 @@ from pydantic import Field, model_validator
 
 from hftransfer.errors import DataError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import Batch, Pretrained, Where
+from hftransfer.tasks.base import Batch, Where
 from hftransfer.tasks.classification import Classification
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import EncodedPairs, EncodedTexts, bound, encode_apart, encode_texts, pad, room
 
 

@@ -15,20 +15,11 @@ from pydantic import Field, model_validator
 from hftransfer.errors import CheckpointError
 from hftransfer.registry import Options
 from hftransfer.splits import Column
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    forward,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, forward
 from hftransfer.tasks.languages import Target
 from hftransfer.tasks.losses import IGNORED, CrossEntropy
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import EncodedTexts, bound, token_ids
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from hftransfer.errors import CheckpointError, DataError
 from hftransfer.heads.pairs import SECOND, sides
 from hftransfer.sources.base import name_some
-from hftransfer.tasks.base import LABELS, Batch, Examples, Pretrained
+from hftransfer.tasks.base import LABELS, Batch, Examples
+from hftransfer.tasks.pretrained import Pretrained
 
 if TYPE_CHECKING:
     import numpy as np

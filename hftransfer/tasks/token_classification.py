@@ -10,21 +10,12 @@ from pydantic import Field
 
 from hftransfer.errors import DataError
 from hftransfer.splits import Column
-from hftransfer.tasks.base import (
-    LABELS,
-    Answers,
-    Batch,
-    Examples,
-    Loss,
-    Prediction,
-    Predictions,
-    Pretrained,
-    Task,
-    Where,
-)
+from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where
 from hftransfer.tasks.entities import Strategy, find_entities
 from hftransfer.tasks.losses import IGNORED, ClassLossOptions
 from hftransfer.tasks.pieces import EncodedWords, first_words
+from hftransfer.tasks.predictions import Answers, Prediction, Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.tags import Entities, Tags
 from hftransfer.tasks.texts import bound, pad
 from hftransfer.tasks.words import encode_words, split_words, text_of

@@ -7,8 +7,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from hftransfer.tasks.base import Predictions, Pretrained
 from hftransfer.tasks.languages import Target, speak
+from hftransfer.tasks.predictions import Predictions
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_generation import TextGeneration, said
 
 

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from hftransfer.registry import METRICS
-from hftransfer.tasks.base import Batch, Examples, Loss, Predictions
+from hftransfer.tasks.base import Batch, Examples, Loss
+from hftransfer.tasks.predictions import Predictions
 from hftransfer.training.loaders import Collate, evaluation_loader
 
 

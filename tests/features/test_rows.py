@@ -22,7 +22,7 @@ from hftransfer.features import rows as module
 from hftransfer.features.head import ask, read_by_head
 from hftransfer.features.rows import extract
 from hftransfer.features.store import stores
-from hftransfer.tasks.base import Pretrained
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 Tiny = Callable[..., Path]

@@ -236,11 +236,11 @@ def test_a_pace_is_found_again() -> None:
 def test_what_is_due_is_counted_as_a_run_does_it(job: Any, every: int | None, steps: int | None) -> None:
     from dataclasses import replace
 
-    from hftransfer.stages import _due
+    from hftransfer.stages import due as is_due
     from hftransfer.training.events import Step
 
     training = job.recipe.training.model_copy(update={"steps": steps, "epochs": 2})
     one = replace(job, recipe=job.recipe.model_copy(update={"training": training}))
     epoch = len(steps_of(one, 0))
     told = [Step(n, 0, n % epoch == 0, 0, 0.0, 0.0, None) for n in range(1, one.steps + 1)]
-    assert due(one, every) == sum(_due(step, every, one.steps) for step in told)
+    assert due(one, every) == sum(is_due(step, every, one.steps) for step in told)

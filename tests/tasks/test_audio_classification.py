@@ -25,8 +25,9 @@ from hftransfer.sources.audio import encode_wav, resample
 from hftransfer.splits.kinds import KINDS
 from hftransfer.tasks import clips
 from hftransfer.tasks.audio_classification import AudioClassification
-from hftransfer.tasks.base import LABELS, Pretrained, forward
+from hftransfer.tasks.base import LABELS, forward
 from hftransfer.tasks.clips import MASK
+from hftransfer.tasks.pretrained import Pretrained
 
 RATE = 16_000
 

@@ -19,9 +19,10 @@ from hftransfer.errors import CheckpointError, InputError
 from hftransfer.recipe import load_recipe
 from hftransfer.runner import resolve
 from hftransfer.tasks.augmentation import Augmentation, ImageAugmentation, between_0_and_1, outside_boxes
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.image_classification import ImageClassification
 from hftransfer.tasks.losses import BinaryCrossEntropy, CrossEntropy
+from hftransfer.tasks.pretrained import Pretrained
 
 ALL = {
     "crop": [0.5, 1],

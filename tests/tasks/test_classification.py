@@ -14,10 +14,11 @@ from scipy.special import softmax
 from sklearn.utils.class_weight import compute_class_weight
 
 from hftransfer.registry import TASKS
-from hftransfer.tasks.base import LABELS, Pretrained, rows_of
+from hftransfer.tasks.base import LABELS, rows_of
 from hftransfer.tasks.classification import Classification, pooled
 from hftransfer.tasks.label_predictions import Label
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.pretrained import Pretrained
 
 NAMES = ("rare", "common", "middling")
 TRAIN = datasets.Dataset.from_dict({"label": [0] * 3 + [1] * 50 + [2] * 11})

@@ -24,9 +24,10 @@ from hftransfer.inference import Predictor
 from hftransfer.metrics.masked_tokens import masked_accuracy, perplexity
 from hftransfer.recipe import CheckpointSection
 from hftransfer.registry import STRATEGIES
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.fill_mask import FillMask
 from hftransfer.tasks.losses import IGNORED, CrossEntropy
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.events import Step
 
 Tiny = Callable[..., Path]

@@ -16,9 +16,10 @@ from PIL import Image
 from tiny import IMAGE_FAMILIES
 
 from hftransfer.errors import DataError
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.image_classification import ImageClassification
 from hftransfer.tasks.images import Kept, prepared, splits_exactly
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.loaders import load
 
 SIZES = [(48, 48), (37, 61), (200, 33), (16, 16), (32, 32), (31, 90)]

@@ -14,8 +14,9 @@ from PIL import Image
 from tiny import IMAGE_FAMILIES, make_images
 
 from hftransfer.errors import DataError
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.image_classification import ImageClassification
+from hftransfer.tasks.pretrained import Pretrained
 
 TASK = ImageClassification()
 

@@ -16,8 +16,9 @@ from tiny_vision import make_masks
 
 from hftransfer.errors import CheckpointError
 from hftransfer.proof import difference
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.image_segmentation import SIZES, ImageSegmentation
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.segmentation import Segmentation, from_png, take_whole_images, to_png
 
 NAMES = ("ground", "red", "green")

@@ -17,9 +17,10 @@ from sklearn.metrics import f1_score
 from tiny import load_classifier
 
 from hftransfer.registry import STRATEGIES
-from hftransfer.tasks.base import LABELS, SETTINGS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.label_predictions import Labels
 from hftransfer.tasks.losses import BinaryCrossEntropy
+from hftransfer.tasks.pretrained import SETTINGS, Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 NAMES = ("a", "b", "c", "d")

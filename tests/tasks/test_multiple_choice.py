@@ -18,8 +18,9 @@ from hftransfer.errors import DataError
 from hftransfer.inputs import input_rows
 from hftransfer.recipe import CheckpointSection
 from hftransfer.splits.kinds import KINDS
-from hftransfer.tasks.base import LABELS, Pretrained, forward
+from hftransfer.tasks.base import LABELS, forward
 from hftransfer.tasks.multiple_choice import MultipleChoice
+from hftransfer.tasks.pretrained import Pretrained
 
 Tiny = Callable[..., Path]
 RAGGED = [["cat", "dog", "red horse"], ["blue cow and sheep", "goat"], ["pig", "duck", "red", "mouse"]]

@@ -22,9 +22,10 @@ from hftransfer.errors import CheckpointError
 from hftransfer.metrics.squad import f1
 from hftransfer.recipe import CheckpointSection
 from hftransfer.tasks.answer_spans import best_spans, best_threshold
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.context_windows import Windows, taught
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.question_answering import THRESHOLD, Answer, QuestionAnswering, SpanLoss
 
 TASK = QuestionAnswering(stride=8)

@@ -17,9 +17,10 @@ from hftransfer.checkpoint import load_checkpoint
 from hftransfer.errors import CheckpointError
 from hftransfer.recipe.schema import CheckpointSection
 from hftransfer.registry import STRATEGIES, TASKS
-from hftransfer.tasks.base import LABELS, Pretrained, forward
+from hftransfer.tasks.base import LABELS, forward
 from hftransfer.tasks.label_predictions import Values
 from hftransfer.tasks.losses import SquaredError
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 TASK = TextClassification(problem_type="regression")

@@ -15,7 +15,7 @@ from sklearn.linear_model import LogisticRegression
 
 from hftransfer.errors import RecipeError
 from hftransfer.recipe import Recipe
-from hftransfer.tasks.base import Pretrained
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.temperature import HIGHEST, LOWEST, as_before, at_temperature, fit
 from hftransfer.tasks.text_classification import TextClassification
 

@@ -14,7 +14,8 @@ import transformers
 from tiny import ANIMALS, PAIRS, TEXT_FAMILIES, TEXTS
 
 from hftransfer.errors import CheckpointError
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 TASK = TextClassification()

@@ -23,8 +23,9 @@ from hftransfer.recipe import CheckpointSection
 from hftransfer.result import Result
 from hftransfer.runner import resolve, run
 from hftransfer.strategies import Frozen, LoRA
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.languages import Target, speak
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.summarization import Summarization
 from hftransfer.tasks.translation import Translation
 

@@ -19,8 +19,9 @@ from tiny import ANIMALS, COLOURS, FILLER, TEXT_FAMILIES
 from hftransfer.errors import CheckpointError, DataError
 from hftransfer.metrics import METRICS
 from hftransfer.proof import difference, one_by_one
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
 from hftransfer.tasks.pieces import EncodedWords
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.token_classification import TokenClassification
 from hftransfer.tasks.words import encode_words, split_words
 

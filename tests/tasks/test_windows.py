@@ -13,7 +13,8 @@ import transformers
 from tiny import ANIMALS, COLOURS, TEXT_FAMILIES
 
 from hftransfer.errors import CheckpointError, DataError
-from hftransfer.tasks.base import LABELS, Pretrained
+from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.text_classification import TextClassification
 
 WORDS = [*ANIMALS, *COLOURS]

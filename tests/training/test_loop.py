@@ -161,7 +161,7 @@ def test_resuming_without_the_optimizer_would_differ(
     whole = train_only(recipe, tmp_path / "whole")
     with pytest.raises(KeyboardInterrupt):
         train_only(recipe, tmp_path / "stopped", crash)
-    monkeypatch.setattr("hftransfer.stages.load_optimizer_tensors", lambda *_: None)
+    monkeypatch.setattr("hftransfer.stages.resuming.load_optimizer_tensors", lambda *_: None)
     assert not same_bytes(whole, train_only(recipe, tmp_path / "stopped"))
 
 

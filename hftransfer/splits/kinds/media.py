@@ -65,7 +65,7 @@ def _absolute(paths: list[str | None], place: Place) -> list[str | None]:
 
 
 def look_into(
-    values: pa.ChunkedArray,
+    values: pa.Array | pa.ChunkedArray,
     rows: NDArray[np.int64],
     place: Place,
     name: str,
