@@ -1,7 +1,7 @@
 """The stages of a run, each a function of what the stages before it made."""
 
 from hftransfer.stages.evaluation import EVALUATION_FACTOR, evaluate
-from hftransfer.stages.outcome import result
+from hftransfer.stages.finishing import result
 from hftransfer.stages.record import begin, evaluated, happened, start
 from hftransfer.stages.saving import save
 from hftransfer.stages.scoring import Scores, score
