@@ -34,8 +34,17 @@ def copies(rows: datasets.Dataset, inputs: Mapping[str, str]) -> NDArray[np.uint
     for start in range(0, len(rows), CHUNK):
         columns = {role: rows.data.column(role).slice(start, CHUNK).to_pylist() for role in inputs}
         texts = [[as_text(one, inputs[role]) for one in column] for role, column in columns.items()]
-        made.append(joint_hashes([without_punctuation(column) for column in texts]))
+        made.append(_joint([_hashes(column) for column in texts]))
     return np.concatenate(made)
+
+
+def _hashes(texts: Sequence[str]) -> NDArray[np.uint64]:
+    """Of the texts as they are compared: each is looked at once, for contexts come again with every question."""
+    import numpy as np
+    import pandas as pd
+
+    place, once = pd.factorize(np.array(texts, dtype=object))
+    return hash_texts(without_punctuation(once.tolist()))[place]
 
 
 def as_text(value: Any, kind: str) -> str:
@@ -58,9 +67,13 @@ def without_punctuation(texts: Sequence[str]) -> list[str]:
 
 def joint_hashes(columns: Sequence[Sequence[str]]) -> NDArray[np.uint64]:
     """(N,) equal for rows with the same texts in every column."""
+    return _joint([hash_texts(texts) for texts in columns])
+
+
+def _joint(columns: Sequence[NDArray[np.uint64]]) -> NDArray[np.uint64]:
     import numpy as np
 
     made = np.zeros(len(columns[0]), np.uint64)
-    for texts in columns:
-        made = made * np.uint64(31) + hash_texts(texts)
+    for hashes in columns:
+        made = made * np.uint64(31) + hashes
     return made
