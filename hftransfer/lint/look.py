@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError
-from hftransfer.lint import balance, copies, labels, numbers, telling, texts
+from hftransfer.lint import balance, copies, labels, near, numbers, telling, texts
 from hftransfer.lint.findings import Finding
 from hftransfer.lint.pool import Pool
 from hftransfer.splits.columns import Column
@@ -36,7 +36,7 @@ def lint(
         *balance.missing_labels(pool),
         *balance.imbalance(pool),
         *copies.duplicates(pool),
-        *copies.near(pool),
+        *near.near(pool),
         *numbers.constant(pool),
         *numbers.outliers(pool),
         *texts.empty(pool),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import sys
-import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.findings import SHOWN, Example
 from hftransfer.splits.columns import Column
+from hftransfer.splits.copies import TEXTS, as_text, fold, joint_hashes, without_punctuation
 from hftransfer.splits.kinds import KINDS
 from hftransfer.splits.leakage import content_hashes, hash_texts
 from hftransfer.splits.targets import TARGETS
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 
     from hftransfer.splits import Splits
 
-TEXTS = ("text", "document", "words", "choices")
-"""Kinds of inputs that are read as texts; the others are files."""
 LONGEST = 100
 """Characters of a text that an example shows."""
 
@@ -82,16 +80,25 @@ class Pool:
     @cached_property
     def texts(self) -> dict[str, list[str]]:
         """Role -> (N,) texts; words joined by spaces, choices by lines."""
-        between = {"words": " ", "choices": "\n"}
         return {
             role: [
-                one if isinstance(one, str) else between.get(kind, " ").join(map(str, one or ()))
+                as_text(one, kind)
                 for rows in self.splits.by_name.values()
                 for one in column(rows, role).to_pylist()
             ]
             for role, kind in self.inputs.items()
             if kind in TEXTS
         }
+
+    def files(self, role: str, rows: Sequence[int]) -> list[pa.Scalar]:
+        """What these rows of the pool hold under `role`, a file. Nothing is copied."""
+        tables = [(one.data.column(role), positions(one)) for one in self.splits.by_name.values()]
+        found = []
+        for row in rows:
+            split = self.split[row]
+            values, places = tables[split]
+            found.append(values[int(places[row - sum(self.sizes[:split])])])
+        return found
 
     @cached_property
     def exact(self) -> NDArray[np.uint64]:
@@ -109,7 +116,7 @@ class Pool:
         """
         if set(self.texts) != set(self.inputs) or "words" in self.inputs.values():
             return self.exact
-        return _joint_hashes([[fold(text) for text in texts] for texts in self.texts.values()])
+        return joint_hashes([[fold(text) for text in texts] for texts in self.texts.values()])
 
     @cached_property
     def plain(self) -> dict[str, list[str]]:
@@ -121,7 +128,7 @@ class Pool:
         """(N,) equal for rows whose `plain` texts are the same, where all inputs are texts; else `exact`."""
         if set(self.texts) != set(self.inputs):
             return self.exact
-        return _joint_hashes([*self.plain.values()])
+        return joint_hashes([*self.plain.values()])
 
     @cached_property
     def targets(self) -> list[Any]:
@@ -183,19 +190,6 @@ def column(rows: datasets.Dataset, name: str) -> pa.ChunkedArray:
     return values if rows._indices is None else values.take(positions(rows))
 
 
-def fold(text: str) -> str:
-    """The text without what is not seen or said: NFKC, case, white space."""
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
-
-
-def without_punctuation(texts: Sequence[str]) -> list[str]:
-    """Folded, and without punctuation; what is nothing else keeps it. Signs and symbols (+, $, emoji) stay."""
-    folded = [fold(text) for text in texts]
-    marks = {ord(one): " " for one in set().union(*folded) if unicodedata.category(one)[0] == "P"}
-    marks |= {ord(one): "" for one in "'’" if ord(one) in marks}  # noqa: RUF001  # it's, its
-    return [" ".join(text.translate(marks).split()) or text for text in folded]
-
-
 def short(text: str, most: int = LONGEST) -> str:
     """One line of at most so many characters."""
     line = re.sub(r"\s+", " ", text).strip()
@@ -205,12 +199,3 @@ def short(text: str, most: int = LONGEST) -> str:
 def codes(values: Sequence[Any]) -> NDArray[np.uint64]:
     """(N,) numbers that are equal where values (numbers, lists, mappings) are."""
     return hash_texts(sys.intern(json.dumps(one, default=str)) for one in values)
-
-
-def _joint_hashes(columns: Sequence[Sequence[str]]) -> NDArray[np.uint64]:
-    import numpy as np
-
-    made = np.zeros(len(columns[0]), np.uint64)
-    for texts in columns:
-        made = made * np.uint64(31) + hash_texts(texts)
-    return made

@@ -20,6 +20,7 @@ from hftransfer.recipe import DataSection, Recipe
 from hftransfer.registry import TASKS
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import make_splits
+from hftransfer.splits.columns import names_in
 
 if TYPE_CHECKING:
     import datasets
@@ -189,6 +190,7 @@ def _data(
             if output is not None
             else "; relative to this file: keep it in this folder"
         )
+    used = {name for names in guess.roles.values() for name in names_in(names)}
     entries = [Entry("source", written, chosen.sizes(loaded) + where)]
     entries += [Entry("config", config)] if config else []
     columns = [
@@ -197,7 +199,7 @@ def _data(
         ))
         for role, column in guess.roles.items()
     ]  # fmt: skip
-    return [*entries, Entry("columns", columns), *chosen.entries(loaded)]
+    return [*entries, Entry("columns", columns), *chosen.entries(loaded, used)]
 
 
 def _task(part: Any, guess: Guess, options: list[Entry], bounds: list[Entry]) -> Entry:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,15 @@ from typing import Any
 from hftransfer.propose.columns import look_at
 from hftransfer.propose.shapes import Guess
 from hftransfer.propose.write import Entry
+from hftransfer.recipe import in_yaml
 from hftransfer.sources.places import ALIASES, suffix_of
 
 HOLD_OUT, MORE_OF_FEW, FEW = 0.1, 0.2, 500
+WHOSE = re.compile(
+    r"(^|[^a-z])(patient|subject|participant|person|user|author|speaker|customer|client|document|doc|article|session)"
+    r"s?([^a-z]?id)?$"
+)
+"""Names of columns that say whose a row is."""
 
 
 @dataclass(frozen=True)
@@ -50,19 +57,33 @@ class Chosen:
         """Rows of every split."""
         return ", ".join(f"{len(loaded[theirs]):,} {ours}" for ours, theirs in self.splits.items()) + " rows"
 
-    def entries(self, loaded: Mapping[str, Any]) -> list[Entry]:
-        """What a recipe has to say about splits."""
+    def entries(self, loaded: Mapping[str, Any], used: Collection[str]) -> list[Entry]:
+        """What a recipe has to say about splits. used: the columns that have a role."""
         found = [Entry("splits", dict(self.splits), "ours: the source's")] if self.written else []
         if "validation" not in self.splits:
             rows = len(loaded[self.splits["train"]])
             share = self._share(rows)
             why = f"no validation split: about {round(share * rows):,} training rows are set aside, the same every time"
+            group = _group(loaded[self.splits["train"]], used)
+            if group is not None:
+                why += f"; to keep the rows of one `{group}` on one side, add group: {in_yaml(group)}"
             found.append(Entry("hold_out", {"validation": share}, why))
         return found
 
     @staticmethod
     def _share(rows: int) -> float:
         return MORE_OF_FEW if rows < FEW else HOLD_OUT
+
+
+def _group(rows: Any, used: Collection[str]) -> str | None:
+    """A column whose name and values say that several rows are of one person or document."""
+    for name in rows.column_names:
+        if name in used or not WHOSE.search(name.lower()):
+            continue
+        look = look_at(rows.select_columns([name]))[name]
+        if look.form in ("text", "whole", "class") and 1 < len(look.counts) <= len(rows) / 2:
+            return str(name)
+    return None
 
 
 def choose(loaded: Mapping[str, Any]) -> Chosen:

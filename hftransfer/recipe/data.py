@@ -21,6 +21,12 @@ class HoldOut(Options):
 
     validation: float = Field(0.1, ge=0, lt=1, description="used only when there is no validation split")
     test: float = Field(0.0, ge=0, lt=1, description="used only when there is no test split")
+    group: str | None = Field(
+        None,
+        min_length=1,
+        description="a column: rows with the same value in it (a patient, a user, a document) are set aside together; "
+        "splits that are there are compared by it. By default only copies of one row are kept together",
+    )
 
 
 class DataSection(Shorthand):

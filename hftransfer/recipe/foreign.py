@@ -36,6 +36,7 @@ _SAME: dict[str, tuple[str, ...]] = {
     "data.columns.label": ("label_column", "label_column_name", "target_column"),
     "data.limits.train": ("max_train_samples", "num_train_samples"),
     "data.hold_out.validation": ("validation_split", "val_split", "eval_split", "validation_size"),
+    "data.hold_out.group": ("groups", "group_column", "group_by"),
     "strategy": ("method", "peft", "tuner", "finetuning_type"),
     "strategy.rank": ("r", "lora_r", "lora_rank"),
     "strategy.alpha": ("lora_alpha",),

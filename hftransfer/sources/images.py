@@ -61,6 +61,19 @@ def check_pixels(image: Any, *, where: str) -> None:
         opened.load()
 
 
+def grey_values(image: Any, *, where: str, least: int) -> Image:
+    """As `open_image` gives it, in mode L; a JPEG perhaps smaller than it is, of `least` pixels a side or more, which
+    costs a fraction. Raises DataError.
+    """
+    name = name_of(image, where)
+    with as_data_error(name), undecoded(image, name) as opened:
+        from PIL import ImageOps
+
+        opened.draft("RGB", (least, least))
+        opened.load()
+        return _rgb(ImageOps.exif_transpose(opened), name).convert("L")
+
+
 def name_of(image: Any, where: str) -> str:
     """The path of an image, or where it is."""
     path = image.get("path") if isinstance(image, Mapping) and not image.get("bytes") else image

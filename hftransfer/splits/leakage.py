@@ -79,13 +79,25 @@ def _file_hashes(columns: Sequence[tuple[pa.ChunkedArray, Positions]]) -> list[N
 def _size(file: pa.Scalar) -> int:
     import os
 
-    encoded = file["bytes"]
-    return len(encoded.as_buffer()) if encoded.is_valid else os.path.getsize(file["path"].as_py())
+    content = file["bytes"] if file.is_valid else file
+    if content.is_valid:
+        return len(content.as_buffer())
+    path = _path(file)
+    return os.path.getsize(path) if path else 0
 
 
 def _digest(file: pa.Scalar) -> int:
     from pathlib import Path
 
-    encoded = file["bytes"]
-    content = encoded.as_buffer() if encoded.is_valid else Path(file["path"].as_py()).read_bytes()
-    return int.from_bytes(hashlib.sha256(content).digest()[:8], "little")
+    content = file["bytes"] if file.is_valid else file
+    path = _path(file)
+    held = content.as_buffer() if content.is_valid else Path(path).read_bytes() if path else b""
+    return int.from_bytes(hashlib.sha256(held).digest()[:8], "little")
+
+
+def _path(file: pa.Scalar) -> str | None:
+    """None where there is no file: which is an error elsewhere, that names the row."""
+    import os
+
+    path = file["path"].as_py() if file.is_valid else None
+    return path if path and os.path.isfile(path) else None

@@ -13,6 +13,7 @@ from hftransfer.sources.base import Source, some
 from hftransfer.splits import parts as stages
 from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
+from hftransfer.splits.groups import Grouping, Groups
 from hftransfer.splits.kinds import KINDS
 from hftransfer.splits.nested import outer, reach_into
 from hftransfer.splits.parts import Part, Parts
@@ -82,9 +83,9 @@ def make_splits(
     """Load the source and make its splits, as `data` says and `columns` (role -> what the task needs) asks.
 
     Where there is no validation split, `data.hold_out.validation` of the training rows are set aside,
-    stratified by class, or each value of a `whole` column together; a test split is made only when
-    `data.hold_out.test` asks for it. Hold-outs are drawn before limits, so they are the same for every limit.
-    Rows keep the source's order.
+    stratified by class, copies of a row together, or each value of the column `data.hold_out.group`, or of a `whole`
+    one; a test split is made only when `data.hold_out.test` asks for it. Hold-outs are drawn before limits, so they are
+    the same for every limit. Rows keep the source's order.
 
     Raises RecipeError (splits or columns that are not there) or DataError (rows that cannot be used, by
     place).
@@ -99,19 +100,20 @@ def make_splits(
     needed = {role: replace(column, required=True) for role, column in needed.items()}
     roles = {ours: map_roles(place, names[ours], data, needed) for ours, place in places.items()}
     unused = _unused(names["train"], roles["train"])
-    findings += _ignored_columns(unused)
+    group = data.hold_out.group
+    findings += _ignored_columns([name for name in unused if name != group])
     rows = {o: _prepare(loaded[p.theirs], p, roles[o], needed, findings) for o, p in places.items()}
     target = _target_role(needed)
     parts, labels = _labelled(rows, places, data, target, needed, roles["train"], findings)
     # What is set aside or left out is balanced by class, where rows have one.
     classes = labels if parts["train"].ids is not None else ()
-    whole = next((role for role, column in needed.items() if column.whole), None)
-    findings += stages.hold_out(parts, data, seed, classes, whole)
+    grouping = Grouping.read(group, loaded, places) if group is not None else None
+    noticed, copied = _set_aside(parts, data, seed, classes, needed, grouping)
+    findings += noticed
     findings += stages.limit(parts, data, seed, classes)
     for part in parts.values():
         findings += _check(part, needed, check_rows)
-    if whole:
-        findings += stages.shared(parts, whole)
+    findings += _shared(parts, needed, grouping)
     chosen = {ours: place.theirs for ours, place in places.items()}
     return Splits(
         train=parts["train"].dataset(),
@@ -119,7 +121,7 @@ def make_splits(
         test=parts["test"].dataset() if "test" in parts else None,
         labels=labels,
         findings=tuple(findings),
-        fingerprint=_fingerprint(source, data, [chosen, roles["train"], labels, seed]),
+        fingerprint=_fingerprint(source, data, [chosen, roles["train"], labels, seed, *copied]),
         places={ours: part.place for ours, part in parts.items()},
         unused=loaded[chosen["train"]].select_columns(unused).select(parts["train"].keep) if unused else None,
     )
@@ -162,6 +164,7 @@ def read_split(
 
 def _load(source: Source, data: DataSection, columns: Mapping[str, Column]) -> dict[str, datasets.Dataset]:
     wanted = {name for role in columns for name in names_in(data.columns.get(role, role))}
+    wanted |= {data.hold_out.group} if data.hold_out.group else set()
     return {split: reach_into(rows, wanted) for split, rows in source.load(outer(wanted)).items()}
 
 
@@ -247,6 +250,31 @@ def _part(
     return Part(place, rows.add_column(ROW, every), ids, every)
 
 
+def _set_aside(
+    parts: Parts,
+    data: DataSection,
+    seed: int,
+    labels: Sequence[str],
+    columns: Mapping[str, Column],
+    grouping: Grouping | None,
+) -> tuple[list[str], list[str]]:
+    """Hold-outs are made; findings, and what was done about copies, where there are any: so the rows are others."""
+    stages.check_shares(parts, data)
+    if not stages.to_hold_out(parts, data):
+        return [], []
+    train = parts["train"]
+    groups = grouping.groups(train) if grouping else Groups.of_copies(train, columns)
+    copied = ["copies together"] if groups.column is None and groups.repeated else []
+    return stages.hold_out(parts, data, seed, labels, groups), copied
+
+
+def _shared(parts: Parts, columns: Mapping[str, Column], grouping: Grouping | None) -> list[str]:
+    """Findings: what of a column whose values belong together stands in train and in another split."""
+    if grouping is not None:
+        return [*grouping.findings, *grouping.shared(parts)]
+    return [one for role, column in columns.items() if column.whole for one in stages.shared(parts, role)]
+
+
 def _check(part: Part, columns: Mapping[str, Column], check_rows: CheckRows) -> list[str]:
     """What costs a look into every row that is kept; findings."""
     findings: list[str] = []
@@ -260,5 +288,7 @@ def _check(part: Part, columns: Mapping[str, Column], check_rows: CheckRows) -> 
 
 
 def _fingerprint(source: Source, data: DataSection, choices: list[object]) -> str:
-    settings = json.dumps([*choices, data.limits, data.hold_out.model_dump()], sort_keys=True)
+    settings = json.dumps(
+        [*choices, data.limits, data.hold_out.model_dump(exclude_none=True)], sort_keys=True
+    )
     return hashlib.sha256(f"{source.fingerprint()}\n{settings}".encode()).hexdigest()

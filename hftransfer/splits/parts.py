@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from hftransfer.recipe import DataSection
+    from hftransfer.splits.groups import Groups
 
 
 @dataclass(frozen=True)
@@ -45,44 +46,43 @@ class Part:
 
 Parts = dict[str, Part]
 
+MOST = 2
+"""Times as many rows as asked for that may be set aside, so that copies are on one side."""
 
-def hold_out(
-    parts: Parts, data: DataSection, seed: int, labels: Sequence[str], whole: str | None = None
-) -> list[str]:
+
+def to_hold_out(parts: Parts, data: DataSection) -> list[str]:
+    """The splits that are missing and are to be set aside."""
+    return [ours for ours in ("test", "validation") if ours not in parts and getattr(data.hold_out, ours) > 0]
+
+
+def hold_out(parts: Parts, data: DataSection, seed: int, labels: Sequence[str], groups: Groups) -> list[str]:
     """Set rows of train aside for the splits that are missing; `parts` is changed. Returns findings.
 
-    labels: rows are set aside in proportion to these, where there are any. whole: a column; rows with the same
-    value in it are set aside together. Raises RecipeError where the shares do not allow it, DataError where no
-    class has a row to spare.
+    labels: rows are set aside in proportion to these, where there are any. groups: of the rows of train; each is set
+    aside wholly or not at all. Raises DataError where there is no row to spare.
     """
     import numpy as np
 
-    missing = [o for o in ("test", "validation") if o not in parts and getattr(data.hold_out, o) > 0]
-    _check_shares(parts, data, missing)
+    missing = to_hold_out(parts, data)
     total = len(parts["train"].keep)
     findings = []
     for ours in missing:
         train = parts["train"]
         size = max(1, round(getattr(data.hold_out, ours) * total))
         classes = train.classes()
-        stream = f"hold out {ours}"
-        if whole is None:
-            positions = draw.hold_out(classes, size, seed=seed, stream=stream)
-            how, why_none = (
-                ("stratified by label, ", "no label has two rows") if labels else ("", "it has one row")
-            )
-        else:
-            positions = draw.hold_out_whole(_groups(train, whole), size, seed=seed, stream=stream)
-            how, why_none = f"each {whole} wholly, ", f"all of its rows have the same {whole}"
+        positions, how = _drawn(classes, groups, size, bool(labels), seed, f"hold out {ours}")
         if not len(positions):
             raise DataError(
-                f"no {ours} rows can be held out of {train.place}: {why_none}", hint=f"give a {ours} split"
+                f"no {ours} rows can be held out of {train.place}: {_why_none(groups, labels)}",
+                hint=f"give a {ours} split",
             )
         parts[ours] = replace(train, place=replace(train.place, ours=ours), keep=train.keep[positions])
         parts["train"] = replace(train, keep=np.delete(train.keep, positions))
+        asked = f" ({size} asked for)" if groups.by_class and len(positions) != size else ""
         findings.append(
-            f"no {ours} split: {len(positions)} of {total} training rows set aside, {how}seed {seed}"
+            f"no {ours} split: {len(positions)} of {total} training rows set aside{asked}, {how}seed {seed}"
         )
+        groups = groups.without(positions)
         single = np.flatnonzero(np.bincount(classes, minlength=len(labels)) == 1).tolist()
         if single and labels:
             names = some([labels[one] for one in single])
@@ -90,15 +90,35 @@ def hold_out(
     return findings
 
 
-def _groups(part: Part, column: str) -> NDArray[np.int64]:
-    """A number for every kept row, from 0: the same where `column` has the same value."""
-    import numpy as np
+def _drawn(
+    classes: NDArray[np.int64], groups: Groups, size: int, stratified: bool, seed: int, stream: str
+) -> tuple[NDArray[np.int64], str]:
+    """(the positions that are set aside, by which rule, in words)."""
+    if not groups.by_class:
+        whole = draw.hold_out_whole(groups.of, size, seed=seed, stream=stream)
+        return whole, f"each {groups.column} wholly, "
+    how = "stratified by label, " if stratified else ""
+    together = draw.hold_out(classes, size, groups=groups.of, seed=seed, stream=stream)
+    if groups.column is not None:
+        return together, f"{how}each {groups.column} wholly, "
+    if not groups.repeated:
+        return together, how
+    if 0 < len(together) <= MOST * size:
+        return together, f"{how}copies of a row together ({groups.repeated} rows repeat another), "
+    apart = draw.hold_out(classes, size, seed=seed, stream=stream)
+    return apart, f"{how}copies of a row on both sides, of which there are too many ({groups.repeated}), "
 
-    values = part.rows.data.column(column).take(part.keep).combine_chunks()
-    return np.asarray(values.dictionary_encode().indices, dtype=np.int64)
+
+def _why_none(groups: Groups, labels: Sequence[str]) -> str:
+    if groups.column is None:
+        return "no label has two rows" if labels else "it has one row"
+    rows = f"all of its rows have the same {groups.column}"
+    return f"{rows}, or none can be spared without losing a label" if labels else rows
 
 
-def _check_shares(parts: Parts, data: DataSection, missing: Sequence[str]) -> None:
+def check_shares(parts: Parts, data: DataSection) -> None:
+    """Raise RecipeError where the shares leave no validation split, or nothing to train on."""
+    missing = to_hold_out(parts, data)
     source = parts["train"].place.source.describe()
     if "validation" not in parts and "validation" not in missing:
         problem = Problem(

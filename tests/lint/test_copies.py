@@ -87,8 +87,16 @@ class TestLeakage:
         assert found(look(source, columns), "leakage").severity == "warning"
         assert found(look(source), "leakage").severity == "error"
 
-    def test_what_is_set_aside_is_compared_too(self) -> None:
-        one = found(look([*rows(200), *rows(200)], hold_out={"validation": 0.5}, accept=1), "leakage")
+    def test_what_is_set_aside_has_no_copy_in_train(self) -> None:
+        twice = [*rows(200), *({**row, "text": row["text"].upper() + "!"} for row in rows(200))]
+        findings = look(twice, hold_out={"validation": 0.5}, accept=0)
+        assert {"near-duplicates"} == {*names(findings)}
+        assert {one.splits for one in findings} == {("train",), ("validation",)}
+
+    def test_what_a_column_sets_aside_is_compared_too(self) -> None:
+        """Of two people who say the same, one may be set aside."""
+        twice = [{**row, "who": str(number)} for number, row in enumerate([*rows(200), *rows(200)])]
+        one = found(look(twice, hold_out={"validation": 0.5, "group": "who"}, accept=1), "leakage")
         assert one.splits == ("validation", "train")
         assert 60 < one.rows < 140
 

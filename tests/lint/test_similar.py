@@ -11,8 +11,8 @@ import pytest
 from lint.looking import texts
 
 from hftransfer.lint import similar as module
-from hftransfer.lint.pool import without_punctuation
 from hftransfer.lint.similar import LEAST, similar
+from hftransfer.splits.copies import without_punctuation
 
 
 @cache

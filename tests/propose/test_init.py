@@ -310,6 +310,19 @@ def test_training_fits_the_number_of_rows(tmp_path: Path) -> None:
     assert [one.recipe.data.hold_out.validation for one in made.values()] == [0.2, 0.1, 0.1]
 
 
+@pytest.mark.parametrize(
+    ("name", "rows_of_one", "said"),
+    [("patient_id", 4, True), ("Speaker", 4, True), ("patient_id", 1, False), ("colour", 4, False)],
+)
+def test_rows_of_one_person_may_be_kept_together(
+    name: str, rows_of_one: int, said: bool, tmp_path: Path
+) -> None:
+    whose = [f"p{number // rows_of_one}" for number in range(60)]
+    made = proposed({"text": texts(60), "label": ["a", "b", "b"] * 20, name: whose}, tmp_path)
+    assert made.recipe.data.hold_out.group is None  # which is for the user to say
+    assert (f"on one side, add group: {name}" in " ".join(made.text.split())) == said
+
+
 def test_splits_are_found_and_a_test_without_labels_is_left_out(tmp_path: Path) -> None:
     for name, labels in (("train", ["a", "b"] * 30), ("dev", ["a", "b"] * 5), ("test", [""] * 10)):
         write_csv(tmp_path / "data" / f"{name}.csv", {"text": texts(len(labels)), "label": labels})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import numpy as np
 import pytest
 
@@ -48,6 +50,25 @@ def test_always_in_proportion_and_never_the_last_row() -> None:
             assert (np.abs(found - size * counts / counts.sum()) < 1).all()
 
 
+@pytest.mark.parametrize("groups", [None, np.arange(1000), np.arange(1000)[::-1]])
+@pytest.mark.parametrize(
+    ("seed", "stream", "digest"),
+    [
+        (0, "hold out test", "a9a15169aed2d159"),
+        (0, "hold out validation", "175740f26e15429f"),
+        (7, "hold out test", "9ce06d470b30e00f"),
+        (7, "hold out validation", "f0852ab7c91aaf6f"),
+    ],
+)
+def test_rows_without_copies_are_drawn_as_ever(
+    groups: np.ndarray, seed: int, stream: str, digest: str
+) -> None:
+    """Scores that were published are of these very rows."""
+    ids = np.random.default_rng(5).integers(0, 77, 1000)
+    positions = draw.hold_out(ids, 150, groups=groups, seed=seed, stream=stream)
+    assert hashlib.sha256(positions.astype("<i8").tobytes()).hexdigest()[:16] == digest
+
+
 def test_seeds_and_streams_are_different_draws() -> None:
     ids = np.zeros(100, np.int64)
     draws = {
@@ -83,6 +104,39 @@ class TestWholeGroups:
     def test_one_is_taken_and_one_is_left(self, groups: list[int], size: int, expected: int | None) -> None:
         held = draw.hold_out_whole(np.array(groups, np.int64), size, seed=0, stream="hold out test")
         assert len(held) == expected if expected is not None else 0 < len(held) < len(groups)
+
+    @pytest.mark.parametrize("pure", [True, False])
+    def test_by_class_too(self, pure: bool) -> None:
+        generator = np.random.default_rng(0)
+        for seed in range(100):
+            groups = np.unique(generator.integers(0, 250, 300), return_inverse=True)[1]
+            ids = (groups if pure else generator.integers(0, 1000, 300)) % 5
+            held = draw.hold_out(ids, 40, groups=groups, seed=seed, stream="hold out validation")
+            left = np.delete(np.arange(300), held)
+            assert not set(groups[held]) & set(groups[left])
+            assert len(held) == 40
+            assert set(ids[left].tolist()) == set(range(5))
+            off = np.bincount(ids[held], minlength=5) - 40 * np.bincount(ids) / 300
+            assert np.abs(off).max() < (2 if pure else 8)
+            assert held.tolist() == sorted(held.tolist())
+
+    @pytest.mark.parametrize(
+        ("ids", "groups", "size", "expected"),
+        [
+            ([0] * 4 + [1] * 4, [0, 0, 1, 1, 2, 2, 3, 3], 2, 2),  # too large for either class's quota
+            ([0] * 9, [0] * 3 + [1] * 6, 1, (3, 6)),  # too large for what is asked for
+            ([0, 0, 1, 1], [0, 0, 1, 1], 2, 0),  # all that a class has
+            ([0, 1, 0, 1], [0, 0, 1, 1], 1, 2),  # of both classes
+            ([], [], 1, 0),
+        ],
+    )
+    def test_groups_that_are_large(
+        self, ids: list[int], groups: list[int], size: int, expected: object
+    ) -> None:
+        several = [np.array(one, np.int64) for one in (ids, groups)]
+        for seed in range(10):
+            held = draw.hold_out(several[0], size, groups=several[1], seed=seed, stream="hold out test")
+            assert len(held) in np.atleast_1d(expected)
 
     def test_rows_drawn_one_by_one_part_the_groups(self) -> None:
         groups = np.repeat(np.arange(20), 10)
