@@ -22,6 +22,7 @@ from hftransfer.resampled import Resampled, on_resamples, write_resampled
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.tasks.base import Loss, Predictions
+from hftransfer.tasks.makeup import balance
 from hftransfer.training.compute import describe_machine, peak_memory
 from hftransfer.training.evaluation import Best, Outputs, run_model, score_predictions
 from hftransfer.training.events import Begin, Evaluation, Event, Step
@@ -290,6 +291,8 @@ def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
             "labels": job.splits.labels,
             "findings": (*job.splits.findings, *job.findings),
             "lint": job.splits.lint,
+            "tokens": job.tokens,
+            "balance": balance(job.task, job.splits.by_name, job.splits.labels),
         },
         done=done,
     )

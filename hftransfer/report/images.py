@@ -1,62 +1,153 @@
-"""The images of the worst errors. Predictions leave images out: their rows are looked up in the source again."""
+"""What the worst errors look like. Predictions leave images and sounds out: they are looked up in the source again."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
 
-from hftransfer.errors import HFTransferError
+from hftransfer.errors import DataError, HFTransferError
+from hftransfer.report import rows
 from hftransfer.report.parts import Part, Picture, Say
 from hftransfer.report.views.base import View
-from hftransfer.report.views.one_label import OneLabel
+from hftransfer.report.views.segments import Segments
+
+if TYPE_CHECKING:
+    from hftransfer.report.plots import Plot
 
 SHOWN = 24
-SIDE = 160
-"""Pixels of a thumbnail."""
+SEGMENTED = 8
+"""Of segmented images, each of which is shown three times."""
+SIDE, LARGE = 160, 260
+"""Pixels of a thumbnail, and of one with masks on it."""
+SECONDS = 10.0
+"""Of a clip that are drawn."""
 
 
 def contact_sheet(view: View) -> Iterator[Part]:
-    """Of tasks over images with one label a row: the worst errors, side by side; else nothing."""
-    task = view.result.recipe.task
-    if not isinstance(view, OneLabel) or "image" not in task.columns:
+    """Of tasks over images or sounds: the worst errors, side by side; else nothing."""
+    role = next((role for role in SHEETS if role in view.result.recipe.task.columns), None)
+    if role is None:
         return
-    places = view.worst(SHOWN).tolist()
+    segmented = isinstance(view, Segments)
+    try:
+        places = view.worst(SEGMENTED if segmented else SHOWN).tolist()
+    except DataError:
+        return
     if not places:
         return
     try:
-        images = _images(view, places)
+        yield (_masks if segmented else SHEETS[role])(view, places)
     except (HFTransferError, OSError) as error:
-        yield Say(
-            f"The images of the worst errors cannot be shown: {str(error).splitlines()[0]}", warning=True
-        )
-        return
+        what = "images" if role == "image" else "sounds"
+        why = str(error).splitlines()[0]
+        yield Say(f"The {what} of the worst errors cannot be shown: {why}", warning=True)
+
+
+def _again(view: View, places: list[int]) -> Any:
+    """The rows at these places, a datasets.Dataset. Raises DataError where the source is no longer what it was."""
+    table, _, findings = view.result.own_rows(view.split, look=False)
+    if findings:
+        raise DataError("; ".join(findings))
+    return table.select(places)
+
+
+def _image(view: View, image: Any, place: int, side: int) -> Any:
+    from hftransfer.sources.images import open_image
+
+    opened = open_image(image, where=f"{view.split} row {place + 1}")
+    opened.thumbnail((side, side))
+    return opened
+
+
+def _images(view: View, places: list[int]) -> Picture:
     from hftransfer.report import plots
 
-    labels, told = view.result.labels, view.told
-    given = [labels[told.given[place]] for place in places]
-    said = [labels[told.said[place]] for place in places]
-    yield Picture(
+    images = [
+        _image(view, row["image"], place, SIDE)
+        for row, place in zip(_again(view, places), places, strict=True)
+    ]
+    given, said = _told(view, places)
+    return _sheet("image", given, said, lambda: plots.sheet(images, given, said))
+
+
+def _sounds(view: View, places: list[int]) -> Picture:
+    from hftransfer.report import plots
+    from hftransfer.sources.audio import read_clip
+
+    drawn = []
+    for row, place in zip(_again(view, places), places, strict=True):
+        clip = read_clip(row["audio"], where=f"{view.split} row {place + 1}", seconds=SECONDS)
+        drawn.append(plots.spectrogram(clip.samples, clip.rate))
+    given, said = _told(view, places)
+    return _sheet("spectrogram (kHz over seconds)", given, said, lambda: plots.sounds(drawn, given, said))
+
+
+SHEETS: dict[str, Callable[[View, list[int]], Picture]] = {"image": _images, "audio": _sounds}
+"""By the role of what is shown."""
+
+
+def _sheet(what: str, given: Sequence[str], said: Sequence[str], draw: Callable[[], Plot]) -> Picture:
+    return Picture(
         "sheet",
         "The worst errors",
-        "Contact sheet of the worst errors; above each image the label it was given, below it what was said: "
+        f"Contact sheet of the worst errors; above each {what} what it was given, below it what was said: "
         + "; ".join(f"{one} said to be {other}" for one, other in zip(given, said, strict=True))
         + ".",
-        lambda: plots.sheet(images, given, said),
+        draw,
         wide=True,
     )
 
 
-def _images(view: View, places: list[int]) -> list[Any]:
-    """Thumbnails of the rows at these places. Raises DataError where the source is no longer what it was."""
-    from hftransfer.errors import DataError
-    from hftransfer.sources.images import open_image
+def _told(view: View, places: list[int]) -> tuple[list[str], list[str]]:
+    """What is and what was said, as text, of the rows at these places."""
+    found = view.rows(places, view.target, "prediction")
+    return [_text(row[view.target]) for row in found], [_text(row["prediction"]) for row in found]
 
-    table, _, findings = view.result.own_rows(view.split)
-    if findings:
-        raise DataError("; ".join(findings))
-    images = []
-    for place in places:
-        image = open_image(table[place]["image"], where=f"{view.split} row {place + 1}")
-        image.thumbnail((SIDE, SIDE))
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        return ", ".join(map(_text, value)) or "none"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _masks(view: Any, places: list[int]) -> Picture:
+    import base64
+
+    import numpy as np
+
+    from hftransfer.report import plots
+    from hftransfer.tasks.segmentation import from_png
+
+    labels, shares = view.result.labels, view.told[1][places]
+    table = _again(view, places)
+    masks = view.result.recipe.task.references(table, labels)
+    kept = rows.pick(view.file, places, ["mask_png"], 16)
+    images, true, said = [], [], []
+    for index, place in enumerate(places):
+        image = _image(view, table[index]["image"], place, LARGE)
+        file = np.frombuffer(base64.b64decode(kept[index]["mask_png"]), np.uint8)
         images.append(image)
-    return images
+        true.append(_small(masks[index], image.size))
+        said.append(_small(from_png(file), image.size))
+    named = [f"mean IoU {share:.3f}" for share in shares]
+    return Picture(
+        "sheet",
+        "The worst images",
+        "Contact sheet of the images that are segmented worst, each with the classes it was given over it, and with "
+        "those that were said: " + "; ".join(named) + ".",
+        lambda: plots.masks(images, true, said, labels, named),
+        wide=True,
+    )
+
+
+def _small(mask: Any, size: tuple[int, int]) -> Any:
+    """A mask (H, W) at the size (width, height) of a thumbnail: of every field the pixel in its middle."""
+    import numpy as np
+
+    down, across = (
+        ((np.arange(few) + 0.5) * many / few).astype(int)
+        for few, many in zip(size[::-1], mask.shape, strict=True)
+    )
+    return mask[np.ix_(down, across)]

@@ -20,6 +20,7 @@ from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import read_recipe
 from hftransfer.report.curves import curves
 from hftransfer.report.images import contact_sheet
+from hftransfer.report.makeup import balance, tokens
 from hftransfer.report.markdown import visible
 from hftransfer.report.origins import checkpoint_origin, data_origin, without_places
 from hftransfer.report.parts import Part, Picture, Say, Table, listed
@@ -58,7 +59,7 @@ def sections(result: Result) -> list[Section]:
     found = [
         Section("scores", "Scores", [scores(result), *arms(result)]),
         Section("fails", "Where it fails", missing if shown is None else [*shown.fails(), *_errors(shown)]),
-        Section("data", "Data", [*_data(result), *([] if shown is None else shown.data())]),
+        Section("data", "Data", [*_data(result, shown), *([] if shown is None else shown.data())]),
         Section(
             "calibration",
             "Calibration",
@@ -139,7 +140,7 @@ def _listed(caption: str, rows: list[dict[str, Any]], texts: list[str]) -> Table
     return listed(caption, named, texts=texts)
 
 
-def _data(result: Result) -> Iterator[Part]:
+def _data(result: Result, shown: View | None) -> Iterator[Part]:
     facts = _json(RunDirectory(result.run_dir).data)
     yield Table("Rows", list(result.examples), [list(result.examples.values())])
     lint = facts.get("lint") or []
@@ -160,6 +161,9 @@ def _data(result: Result) -> Iterator[Part]:
         yield Table("Data lint", columns, table, [columns[1], columns[3]])
     elif "lint" in facts:
         yield Say("A look at the rows (duplicates, leakage, labels, lengths) found nothing.")
+    told = [*balance(result, facts)]
+    yield from told or ([] if shown is None else shown.balance())
+    yield from tokens(facts)
 
 
 def _temperature(result: Result) -> Iterator[Part]:

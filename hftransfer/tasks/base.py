@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 from hftransfer.registry import Part
@@ -143,12 +143,14 @@ class Predictions:
     """What a model says about N rows.
 
     values: what metrics compare with `Task.references`, one a row. scores: what backs them, where a metric asks for it
-    (classes: (N, C) probabilities). answers: the same as a user is told it.
+    (classes: (N, C) probabilities). answers: the same as a user is told it. beside: of rows with targets, columns that
+    are kept with them and that neither the targets nor the answers hold; best made when asked for (`Answers`).
     """
 
     values: Any
     scores: Any
     answers: Sequence[Prediction]
+    beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)
 
 
 class Task(Part):
@@ -160,6 +162,8 @@ class Task(Part):
     """Name of the transformers auto class, e.g. "AutoModelForSequenceClassification"."""
     processor_class: ClassVar[str]
     """Name of the transformers auto class of the tokenizer, image processor or feature extractor."""
+    amounts_of: ClassVar[str] = "rows"
+    """What `amounts` counts."""
     on_features: ClassVar[bool] = False
     """Whether the head alone can be trained, on what a frozen backbone says of every example; see `targets`."""
 
@@ -305,6 +309,13 @@ class Task(Part):
     def classes(self, rows: Any) -> NDArray[np.int64] | None:
         """The one class of every row, (N,), to draw rows by; None where rows have none, or several."""
         return None
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64] | None:
+        """How much of every label is in rows, (C,), in `amounts_of`; None where there are no labels."""
+        import numpy as np
+
+        classes = self.classes(rows)
+        return None if classes is None else np.bincount(classes, minlength=len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """What costs nothing to say about rows, knowing only the training rows; None where there is no such thing."""

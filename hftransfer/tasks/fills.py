@@ -87,6 +87,41 @@ def scored(lines: NDArray[Any], size: int) -> NDArray[Any]:
     return np.stack([lines[:, 2], np.rint((lines[:, 1] - lines[:, 3]) * size) == 0], axis=1)
 
 
+class Shown:
+    """Tokens as text, each looked up once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[int, str] = {}
+        kept = {tokenizer.mask_token_id, tokenizer.unk_token_id}
+        self._frame = [one for one in tokenizer.all_special_ids if one not in kept]
+
+    def token(self, number: int) -> str:
+        if number not in self._known:
+            self._known[number] = self._tokenizer.decode([number])
+        return self._known[number]
+
+    def of(self, ids: NDArray[Any]) -> str:
+        """As the model reads them, its mask among them, without what frames a text."""
+        import numpy as np
+
+        text: str = self._tokenizer.decode(ids[~np.isin(ids, self._frame)])
+        return text
+
+
+def guesses(lines: NDArray[Any], size: int, shown: Shown) -> list[dict[str, Any]]:
+    """[{"token", "said", "surprise"}, ...] of the places whose right token is known, in order: that token, the
+    likeliest one, and minus the natural logarithm of the right one's probability. lines: see `looked_at`."""
+    import numpy as np
+
+    known = lines[lines[:, 0] == 1]
+    right, said = (np.rint(known[:, column] * size).astype(int).tolist() for column in (1, 3))
+    return [
+        {"token": shown.token(one), "said": shown.token(other), "surprise": -surprise}
+        for one, other, surprise in zip(right, said, known[:, 2].tolist(), strict=True)
+    ]
+
+
 def fills_of(
     example: Mapping[str, Any], lines: NDArray[Any], size: int, tokenizer: Any
 ) -> list[tuple[Fill, ...]]:

@@ -23,6 +23,7 @@ from hftransfer.tasks.base import (
     Where,
 )
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.texts import EncodedTexts, bound, encode_texts, pad
 
 if TYPE_CHECKING:
@@ -79,6 +80,11 @@ class EncodedChoices:
     @property
     def findings(self) -> tuple[str, ...]:
         return self.texts.findings
+
+    @property
+    def whole(self) -> Whole | None:
+        """Of every text with each of its choices."""
+        return self.texts.whole
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -249,6 +255,12 @@ class MultipleChoice(Task):
 
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         return [labels[index] for index in rows["label"]]
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Rows by the place of the choice that is right."""
+        import numpy as np
+
+        return np.bincount(self.references(rows, labels), minlength=len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """The place that is right most often in training."""

@@ -48,8 +48,8 @@ def shown(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @matplotlib.rc_context(STYLE)
-def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
-    """counts: (C, C) rows by given and predicted label. Coloured by the share of the given label's rows."""
+def confusion(counts: NDArray[np.int64], labels: Sequence[str], unit: str = "rows") -> Plot:
+    """counts: (C, C) of `unit` by given and predicted label. Coloured by the share of what has the given label."""
     from matplotlib.colors import PowerNorm
 
     kept = shown(counts)
@@ -83,6 +83,6 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
             )
     bar = plot.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.01, format="{x:.0%}")
     bar.set_ticks([0, 0.05, 0.2, 0.5, 1])
-    bar.set_label("share of the given label's rows")
+    bar.set_label(f"share of the given label's {unit}")
     bar.outline.set_visible(False)
     return plot

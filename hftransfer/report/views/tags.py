@@ -116,7 +116,7 @@ class Tags(View):
             f"Confusion matrix of {len(labels)} tags over {counts.sum():,} words of {self.split}.",
             lambda: plots.confusion(counts, labels),
         )
-        yield confusions(counts, labels)
+        yield confusions(counts, labels, "words")
         yield class_scores(counts, labels, self.split)
         yield from self.tables()
 
