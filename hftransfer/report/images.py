@@ -87,15 +87,10 @@ SHEETS: dict[str, Callable[[View, list[int]], Picture]] = {"image": _images, "au
 
 
 def _sheet(what: str, given: Sequence[str], said: Sequence[str], draw: Callable[[], Plot]) -> Picture:
-    return Picture(
-        "sheet",
-        "The worst errors",
-        f"Contact sheet of the worst errors; above each {what} what it was given, below it what was said: "
-        + "; ".join(f"{one} said to be {other}" for one, other in zip(given, said, strict=True))
-        + ".",
-        draw,
-        wide=True,
-    )
+    below = f"Above each {what} what it was given, below it what was said"
+    pairs = "; ".join(f"{one} said to be {other}" for one, other in zip(given, said, strict=True))
+    told = f"Contact sheet of the worst errors. {below}: {pairs}."
+    return Picture("sheet", "The worst errors", told, draw, wide=True, below=f"{below}.")
 
 
 def _told(view: View, places: list[int]) -> tuple[list[str], list[str]]:
@@ -132,13 +127,14 @@ def _masks(view: Any, places: list[int]) -> Picture:
         true.append(_small(masks[index], image.size))
         said.append(_small(from_png(file), image.size))
     named = [f"mean IoU {share:.3f}" for share in shares]
+    below = "Each as it is, under the classes it was given, and under those that were said"
     return Picture(
         "sheet",
-        "The worst images",
-        "Contact sheet of the images that are segmented worst, each with the classes it was given over it, and with "
-        "those that were said: " + "; ".join(named) + ".",
+        "The images that are segmented worst",
+        f"Contact sheet of the images that are segmented worst. {below}: {'; '.join(named)}.",
         lambda: plots.masks(images, true, said, labels, named),
         wide=True,
+        below=f"{below}.",
     )
 
 

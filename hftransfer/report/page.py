@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -36,6 +37,8 @@ HERE = Path(__file__).parent
 TEMPLATE, STYLE = "page.html.jinja", "page.css"
 ERRORS = 15
 """Errors that the page shows."""
+NUMBER = re.compile(r"[-+]?[\d.,]+ ?%|[-+]?[\d.]+ to [-+]?[\d.]+")
+"""As text: a share, or an interval. (Other digits may be a label.)"""
 LONGEST = 600
 """Characters of a text that is shown; of a label, that is all of it in sane data."""
 
@@ -119,8 +122,7 @@ def _errors(shown: View) -> Iterator[Part]:
         yield Say(f"There is no error among the {shown.split} rows.")
         return
     yield _listed(
-        f"The worst errors on {shown.split}: wrong, and with the highest score or furthest off. "
-        "`row` counts from 0 in the source",
+        f"The worst errors on {shown.split}: {shown.worst_are}. `row` counts from 0 in the source",
         worst,
         texts,
     )
@@ -263,7 +265,19 @@ def _cut(value: Any, between: str) -> Any:
     return value
 
 
+def _numbers(table: Table) -> set[str]:
+    """The columns of numbers, shares and intervals, which stand right; nothing (-) may be among them."""
+    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
+    return {name for name, values in columns if any(map(_is_number, values)) and all(map(_fits, values))}
+
+
+def _fits(value: Any) -> bool:
+    return value is None or _is_number(value)
+
+
 def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUMBER.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -276,4 +290,4 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters["cut"] = _cut
-ENVIRONMENT.tests["numeric"] = _is_number
+ENVIRONMENT.globals["numbers"] = _numbers

@@ -35,13 +35,15 @@ class Table:
 @dataclass(frozen=True)
 class Picture:
     """A plot that is drawn when asked for. name: as of its file and of `Result.plot`. told: what it shows, in words
-    for those who do not see it. wide: whether it needs more room than a phone has, to be scrolled."""
+    for those who do not see it. wide: whether it needs more room than a phone has, to be scrolled. below: what is
+    written below it, where that is less than is told."""
 
     name: str
     title: str
     told: str
     draw: Callable[[], Plot]
     wide: bool = False
+    below: str = ""
 
 
 Part = Say | Table | Picture

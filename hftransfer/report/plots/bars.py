@@ -84,6 +84,7 @@ def spread(values: NDArray[np.float64], unit: str, what: str) -> Plot:
     axes: Any = plot.subplots()
     axes.hist(values, bins=40, range=(0, 1), color=BLUE, edgecolor="white", linewidth=0.3)
     axes.set_xlim(0, 1)
+    axes.yaxis.get_major_locator().set_params(integer=True)
     axes.set_xlabel(unit)
     axes.set_ylabel(what)
     return plot

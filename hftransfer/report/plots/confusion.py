@@ -15,6 +15,8 @@ FEW = 12
 """Up to so many classes keep their order; more are put in one where those that are confused are neighbours."""
 WRITTEN = 20
 """Up to so many classes there is room for counts."""
+CELL, FONT = 0.1, 6.5
+"""The side of a cell, in inches, and the points of a name, of more classes than that: to be read at full size."""
 MOST = 150
 """Of more classes, those with most mistakes are shown."""
 
@@ -57,12 +59,12 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str], unit: str = "row
     table = counts[np.ix_(places, places)]
     shares = table / np.maximum(counts.sum(axis=1)[places, None], 1)
     size = len(places)
-    side = 3.2 + 0.42 * size if size <= WRITTEN else 4.5 + 0.115 * size
-    plot = Plot(side + 1, side if size <= WRITTEN else side - 0.5)
+    side = 3.2 + 0.42 * size if size <= WRITTEN else 2.6 + CELL * size
+    plot = Plot(side + 1, side)
     axes: Any = plot.subplots()
     # The root of the share: a twentieth has to be seen beside the nine tenths of the diagonal.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    font = 9 if size <= WRITTEN else max(4.5, 8.5 - size / 30)
+    font = 9 if size <= WRITTEN else FONT
     named = [short(labels[place], 34 if size > WRITTEN else 40) for place in places]
     axes.set_xticks(range(size), named, rotation=90, fontsize=font)
     axes.set_yticks(range(size), named, fontsize=font)

@@ -45,16 +45,17 @@ def balance(amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: s
     plot = Plot(9, 3.6) if many else Plot(7, 1.5 + 0.26 * len(labels))
     axes: Any = plot.subplots()
     places = np.arange(len(labels))
+    drawn: list[Any] = []
     for index, (name, values) in enumerate(amounts.items()):
         share = np.array([values[one] for one in order]) / max(sum(values), 1)
         said = f"{name} ({sum(values):,})"
         if not index:
             draw: Any = axes.bar if many else axes.barh
-            draw(places, share, 0.9, color=SKY, label=said)
+            drawn.append(draw(places, share, 0.9, color=SKY, label=said))
             continue
         colour, mark = MARKS[(index - 1) % len(MARKS)]
         x, y = (places, share) if many else (share, places)
-        axes.plot(x, y, mark, color=colour, markersize=3 if many else 5, label=said)
+        drawn += axes.plot(x, y, mark, color=colour, markersize=3 if many else 5, label=said)
     told = f"share of the split's {unit}"
     if many:
         axes.set_xlim(-1, len(labels))
@@ -70,5 +71,5 @@ def balance(amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: s
         axes.set_xlabel(told)
         axes.xaxis.set_major_formatter("{x:.0%}")
         axes.grid(visible=False, axis="y")
-    axes.legend(ncols=len(amounts), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
+    axes.legend(handles=drawn, ncols=len(drawn), loc="lower left", bbox_to_anchor=(0, 1), fontsize=8)
     return plot

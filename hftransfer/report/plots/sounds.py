@@ -16,8 +16,8 @@ WINDOW = 0.025
 """Seconds that a column of a spectrogram looks at."""
 DEPTH = 80.0
 """Decibels below the loudest that are told apart."""
-FRAMES = 240
-"""Columns of a thumbnail: no more are seen."""
+FRAMES, BANDS = 120, 64
+"""Columns and rows of a thumbnail: no more are seen, and a page of them would be large."""
 TOP = 8000.0
 """Hertz that are drawn: speech has little above."""
 
@@ -39,6 +39,8 @@ def spectrogram(samples: NDArray[np.float32], rate: int) -> Spectrogram:
     frames = np.lib.stride_tricks.sliding_window_view(padded, size)[starts] * np.hanning(size)
     power = np.abs(np.fft.rfft(frames, axis=1).T) ** 2
     power = power[: int(min(TOP, rate / 2) / rate * size) + 1]
+    bands = np.unique(np.linspace(0, len(power), min(BANDS, len(power)) + 1).astype(int)[:-1])
+    power = np.add.reduceat(power, bands) / np.diff([*bands, len(power)])[:, None]
     top = max(float(power.max()), 1e-20)
     decibels = 10 * np.log10(np.maximum(power / top, 10 ** (-DEPTH / 10)))
     return Spectrogram(decibels.astype(np.float32), len(samples) / rate, min(TOP, rate / 2))
@@ -59,6 +61,7 @@ def sounds(clips: Sequence[Spectrogram], given: Sequence[str], said: Sequence[st
             extent=(0, clip.seconds, 0, clip.hertz / 1000),
             vmin=-DEPTH,
             vmax=0,
+            interpolation="nearest",
         )
         panel.set_title(short(label, 30), fontsize=8)
         panel.set_xlabel(short(prediction, 30), fontsize=8, color=WRONG)

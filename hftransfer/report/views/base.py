@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hftransfer.errors import DataError
 from hftransfer.report import rows
@@ -21,6 +21,9 @@ Row = dict[str, Any]
 
 class View:
     """The predictions of one split, read once and added up. Subclasses say what they show; all of it may be nothing."""
+
+    worst_are: ClassVar[str] = "wrong, and with the highest score"
+    """What `errors` are."""
 
     def __init__(self, result: Result, split: str) -> None:
         self.result, self.split = result, split

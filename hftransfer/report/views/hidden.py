@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -64,6 +64,11 @@ class Sums:
 
 class Hidden(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = (
+        "texts as the model saw them, with the missed token whose right one surprised it most; "
+        "surprise is minus the natural logarithm of the right token's probability"
+    )
 
     @cached_property
     def sums(self) -> Sums:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ DRAWN = 4
 
 class Numbers(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "furthest off"
 
     @cached_property
     def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +25,8 @@ BEFORE = "the predictions of this run do not say how images compare: they are fr
 
 class Segments(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "the images with the lowest mean IoU, over the classes that are there or said"
 
     @cached_property
     def told(self) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:

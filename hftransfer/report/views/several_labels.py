@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -48,6 +48,10 @@ class Sums:
 
 class SeveralLabels(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = (
+        "labels that were said with the highest score and are not there, or the other way round"
+    )
 
     @cached_property
     def sums(self) -> Sums:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Sums:
 
 class Tags(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "the wrong word with the highest score of a row"
 
     @cached_property
     def sums(self) -> Sums:

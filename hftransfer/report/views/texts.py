@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,10 @@ SHOWN = 5
 
 class Texts(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = (
+        "the texts that share the fewest words with what was wanted; overlap is the F1 of their words"
+    )
 
     @cached_property
     def told(self) -> dict[str, Any]:
