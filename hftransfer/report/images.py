@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, HFTransferError
 from hftransfer.report import rows
-from hftransfer.report.parts import Part, Picture, Say
+from hftransfer.report.parts import Part, Picture, Say, Sounds
 from hftransfer.report.views.base import View
 from hftransfer.report.views.segments import Segments
 
@@ -21,6 +21,8 @@ SIDE, LARGE = 160, 260
 """Pixels of a thumbnail, and of one with masks on it."""
 SECONDS = 10.0
 """Of a clip that are drawn."""
+HEARD, HEARD_SECONDS, HEARD_RATE, HEARD_BYTES = 12, 5.0, 16_000, 1 << 20
+"""Clips that can be listened to, the seconds of each, their samples a second at most, and the bytes of them all."""
 
 
 def contact_sheet(view: View) -> Iterator[Part]:
@@ -36,7 +38,7 @@ def contact_sheet(view: View) -> Iterator[Part]:
     if not places:
         return
     try:
-        yield (_masks if segmented else SHEETS[role])(view, places)
+        yield from (_masks if segmented else SHEETS[role])(view, places)
     except (HFTransferError, OSError) as error:
         what = "images" if role == "image" else "sounds"
         why = str(error).splitlines()[0]
@@ -59,7 +61,7 @@ def _image(view: View, image: Any, place: int, side: int) -> Any:
     return opened
 
 
-def _images(view: View, places: list[int]) -> Picture:
+def _images(view: View, places: list[int]) -> Iterator[Part]:
     from hftransfer.report import plots
 
     images = [
@@ -67,22 +69,42 @@ def _images(view: View, places: list[int]) -> Picture:
         for row, place in zip(_again(view, places), places, strict=True)
     ]
     given, said = _told(view, places)
-    return _sheet("image", given, said, lambda: plots.sheet(images, given, said))
+    yield _sheet("image", given, said, lambda: plots.sheet(images, given, said))
 
 
-def _sounds(view: View, places: list[int]) -> Picture:
+def _sounds(view: View, places: list[int]) -> Iterator[Part]:
     from hftransfer.report import plots
     from hftransfer.sources.audio import read_clip
 
-    drawn = []
-    for row, place in zip(_again(view, places), places, strict=True):
-        clip = read_clip(row["audio"], where=f"{view.split} row {place + 1}", seconds=SECONDS)
-        drawn.append(plots.spectrogram(clip.samples, clip.rate))
     given, said = _told(view, places)
-    return _sheet("spectrogram (kHz over seconds)", given, said, lambda: plots.sounds(drawn, given, said))
+    drawn: list[plots.Spectrogram] = []
+    heard: list[tuple[str, bytes]] = []
+    room = HEARD_BYTES
+    for index, row in enumerate(_again(view, places)):
+        clip = read_clip(row["audio"], where=f"{view.split} row {places[index] + 1}", seconds=SECONDS)
+        drawn.append(plots.spectrogram(clip.samples, clip.rate))
+        file = _wav(clip.samples, clip.rate)
+        if len(heard) < HEARD and len(file) <= room:
+            heard.append((f"{given[index]}, said to be {said[index]}", file))
+            room -= len(file)
+    yield _sheet("spectrogram (kHz over seconds)", given, said, lambda: plots.sounds(drawn, given, said))
+    if heard:
+        yield Sounds(f"Some of them to listen to, at most {HEARD_SECONDS:g} seconds of each", heard)
 
 
-SHEETS: dict[str, Callable[[View, list[int]], Picture]] = {"image": _images, "audio": _sounds}
+def _wav(samples: Any, rate: int) -> bytes:
+    """The beginning of a clip as the bytes of a wav file, of 16 bits a sample."""
+    import io
+
+    from hftransfer.sources.audio import decoder, resample
+
+    to, stream = min(rate, HEARD_RATE), io.BytesIO()
+    start = resample(samples[: int(HEARD_SECONDS * rate)], rate, to)
+    decoder().write(stream, start, to, format="WAV", subtype="PCM_16")
+    return stream.getvalue()
+
+
+SHEETS: dict[str, Callable[[View, list[int]], Iterator[Part]]] = {"image": _images, "audio": _sounds}
 """By the role of what is shown."""
 
 
@@ -107,7 +129,7 @@ def _text(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def _masks(view: Any, places: list[int]) -> Picture:
+def _masks(view: Any, places: list[int]) -> Iterator[Part]:
     import base64
 
     import numpy as np
@@ -128,7 +150,7 @@ def _masks(view: Any, places: list[int]) -> Picture:
         said.append(_small(from_png(file), image.size))
     named = [f"mean IoU {share:.3f}" for share in shares]
     below = "Each as it is, under the classes it was given, and under those that were said"
-    return Picture(
+    yield Picture(
         "sheet",
         "The images that are segmented worst",
         f"Contact sheet of the images that are segmented worst. {below}: {'; '.join(named)}.",

@@ -24,7 +24,7 @@ from hftransfer.report.images import contact_sheet
 from hftransfer.report.makeup import balance, tokens
 from hftransfer.report.markdown import visible
 from hftransfer.report.origins import checkpoint_origin, data_origin, without_places
-from hftransfer.report.parts import Part, Picture, Say, Table, listed
+from hftransfer.report.parts import Part, Picture, Say, Sounds, Table, listed
 from hftransfer.report.verdict import arms, scores, verdict
 from hftransfer.report.views import View, view
 from hftransfer.run_directory import RunDirectory
@@ -96,7 +96,7 @@ def page(result: Result) -> tuple[str, dict[str, bytes]]:
         verdict=verdict(result),
         sections=there,
         images={name: _embedded(png, plots[name]) for name, png in images.items()},
-        kinds={Say: "say", Table: "table", Picture: "picture"},
+        kinds={Say: "say", Table: "table", Picture: "picture", Sounds: "sounds"},
         style=Markup(style),  # ours; and what the hash in the policy is of
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         recipe=read_recipe(run_dir.recipe).text,

@@ -219,15 +219,20 @@ class FillMask(Task):
         ]
         if "row" not in rows.column_names:
             return Predictions(values, None, Answers(len(rows), answer))  # nobody knows what is hidden there
-        text = Shown(pretrained.processor)
-        beside = {
-            "seen": lambda row: [text.of(examples[place]["input_ids"]) for place in of_row[row]],
-            "hidden": lambda row: [
-                one for place in of_row[row] for one in guesses(outputs[place], size, text)
-            ],
-        }
-        kept = {name: Answers(len(rows), make) for name, make in beside.items()}
-        return Predictions(values, None, Answers(len(rows), answer), kept)
+        shown = Shown(pretrained.processor)
+
+        def hidden(row: int) -> list[dict[str, Any]]:
+            return [one for place in of_row[row] for one in guesses(outputs[place], size, shown)]
+
+        def seen(row: int) -> list[str]:
+            texts, first = [], 1
+            for place in of_row[row]:
+                texts.append(shown.text(examples[place], first))
+                first += int(outputs[place][:, 0].sum())
+            return texts
+
+        beside = {"seen": Answers(len(rows), seen), "hidden": Answers(len(rows), hidden)}
+        return Predictions(values, None, Answers(len(rows), answer), beside)
 
     def references(self, rows: Any, labels: Sequence[str]) -> Any:
         return [None] * len(rows)  # the texts themselves: what was hidden is known to the examples

@@ -101,12 +101,25 @@ class Shown:
             self._known[number] = self._tokenizer.decode([number])
         return self._known[number]
 
-    def of(self, ids: NDArray[Any]) -> str:
-        """As the model reads them, its mask among them, without what frames a text."""
+    def text(self, example: Mapping[str, Any], first: int) -> str:
+        """As the model reads it, without what frames a text. What it is asked about has a number, from `first` on: [1]
+        where a mask stands, [2: word] where a token does, the right one or another."""
         import numpy as np
 
-        text: str = self._tokenizer.decode(ids[~np.isin(ids, self._frame)])
-        return text
+        ids, parts, start = example["input_ids"], [], 0
+        asked = np.flatnonzero(example[LABELS] != IGNORED).tolist()
+        for number, place in enumerate(asked, first):
+            masked = ids[place] == self._tokenizer.mask_token_id
+            told = f"[{number}]" if masked else f"[{number}: {self.token(int(ids[place])).strip()}]"
+            parts += [self._decoded(ids[start:place]), told]
+            start = place + 1
+        return " ".join(part for part in [*parts, self._decoded(ids[start:])] if part)
+
+    def _decoded(self, ids: NDArray[Any]) -> str:
+        import numpy as np
+
+        kept = ids[~np.isin(ids, self._frame)]
+        return str(self._tokenizer.decode(kept)).strip() if len(kept) else ""
 
 
 def guesses(lines: NDArray[Any], size: int, shown: Shown) -> list[dict[str, Any]]:

@@ -18,12 +18,13 @@ from hftransfer.report.plots.confusion import confusion
 from hftransfer.report.plots.images import masks, sheet
 from hftransfer.report.plots.makeup import balance, tokens
 from hftransfer.report.plots.numbers import against, residuals
-from hftransfer.report.plots.sounds import sounds, spectrogram
+from hftransfer.report.plots.sounds import Spectrogram, sounds, spectrogram
 from hftransfer.report.plots.style import Plot
 from hftransfer.report.plots.training import metric_curves, training_curves
 
 __all__ = [
     "Plot",
+    "Spectrogram",
     "against",
     "balance",
     "confusion",

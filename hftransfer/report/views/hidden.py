@@ -66,8 +66,8 @@ class Hidden(View):
     """See the module."""
 
     worst_are: ClassVar[str] = (
-        "texts as the model saw them, with the missed token whose right one surprised it most; "
-        "surprise is minus the natural logarithm of the right token's probability"
+        "texts as the model saw them, what it was to guess numbered, with the missed token whose right one surprised "
+        "it most (minus the natural logarithm of its probability)"
     )
 
     @cached_property
@@ -149,7 +149,8 @@ class Hidden(View):
         for row, (surprise, _, which) in zip(found, worst.tolist(), strict=True):
             one = row.pop(HIDDEN)[int(which)]
             row[SEEN] = " […] ".join(row[SEEN])
-            row |= {HIDDEN: _told(one["token"]), "said": _told(one["said"]), "surprise": surprise}
+            row |= {"number": f"[{int(which) + 1}]", HIDDEN: _told(one["token"]), "said": _told(one["said"])}
+            row["surprise"] = surprise
         return found
 
 
