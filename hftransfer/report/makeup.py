@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from hftransfer.report.parts import Part, Picture, Say, Table
@@ -10,16 +10,24 @@ from hftransfer.report.views.classes import MOST, SHOWN
 from hftransfer.result import Result
 from hftransfer.sources.base import some
 
+OUTSIDE = "O"
+"""The tag of words that belong to nothing."""
+
 
 def balance(result: Result, facts: Mapping[str, Any]) -> Iterator[Part]:
     """How much of every label each split has; nothing where the run has not written it down, or there are none."""
     told = facts.get("balance") or {}
-    labels, splits = result.labels, told.get("splits") or {}
+    labels: Sequence[str] = result.labels
+    splits: Mapping[str, Sequence[int]] = told.get("splits") or {}
     if not splits or not labels:
         return
     from hftransfer.report import plots
 
-    unit = told["unit"]
+    unit, outside = told["unit"], ""
+    if unit == "words" and OUTSIDE in labels:
+        labels, splits, share = _inside(labels, splits)
+        unit = "tagged words"
+        outside = f" The {share:.0%} of words that are of none, {OUTSIDE}, are left out."
     first, amounts = next(iter(splits.items()))
     most, least = (labels[pick(range(len(labels)), key=amounts.__getitem__)] for pick in (max, min))
     spread = (
@@ -30,7 +38,7 @@ def balance(result: Result, facts: Mapping[str, Any]) -> Iterator[Part]:
     yield Picture(
         "balance",
         "Class balance",
-        f"Share of every label in each split, by {unit}: {spread}.",
+        f"Share of every label in each split, by {unit}: {spread}.{outside}",
         lambda: plots.balance(splits, labels, unit),
     )
     for name, values in splits.items():
@@ -45,6 +53,17 @@ def balance(result: Result, facts: Mapping[str, Any]) -> Iterator[Part]:
         [[labels[index], *(values[index] for values in splits.values())] for index in order],
         folded=len(order) > SHOWN,
     )
+
+
+def _inside(
+    labels: Sequence[str], splits: Mapping[str, Sequence[int]]
+) -> tuple[list[str], dict[str, list[int]], float]:
+    """The same without `OUTSIDE`, beside which nothing else is seen; and its share of all words."""
+    kept = [index for index, label in enumerate(labels) if label != OUTSIDE]
+    inside = {name: [values[index] for index in kept] for name, values in splits.items()}
+    total = sum(map(sum, splits.values()))
+    share = 1 - sum(map(sum, inside.values())) / max(total, 1)
+    return [labels[index] for index in kept], inside, share
 
 
 def tokens(facts: Mapping[str, Any]) -> Iterator[Part]:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hftransfer.errors import DataError
 from hftransfer.locate import RUN_RECIPE
@@ -265,14 +265,19 @@ def _cut(value: Any, between: str) -> Any:
     return value
 
 
-def _numbers(table: Table) -> set[str]:
+def _breakable(value: Any) -> Markup:
+    """A long name may go on in the next line behind an underscore."""
+    return Markup(str(escape(str(_shown(value)))).replace("_", "_<wbr>"))
+
+
+def _numbers(table: Table) -> set[int]:
     """The columns of numbers, shares and intervals, which stand right; nothing (-) may be among them."""
-    columns = zip(table.columns, zip(*table.rows, strict=True), strict=True)
-    return {name for name, values in columns if any(map(_is_number, values)) and all(map(_fits, values))}
-
-
-def _fits(value: Any) -> bool:
-    return value is None or _is_number(value)
+    columns = enumerate(zip(*table.rows, strict=True))
+    return {
+        place
+        for place, values in columns
+        if any(map(_is_number, values)) and all(one is None or _is_number(one) for one in values)
+    }
 
 
 def _is_number(value: Any) -> bool:
@@ -290,4 +295,5 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters["cut"] = _cut
+ENVIRONMENT.filters["breakable"] = _breakable
 ENVIRONMENT.globals["numbers"] = _numbers

@@ -58,7 +58,7 @@ HARMLESS |= {
     "td",
     "code",
 }
-HARMLESS |= {"figure", "img", "figcaption", "b", "details", "summary", "pre", "footer", "span"}
+HARMLESS |= {"figure", "img", "figcaption", "b", "details", "summary", "pre", "footer", "span", "wbr"}
 
 
 class Page(HTMLParser):

@@ -59,7 +59,7 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str], unit: str = "row
     table = counts[np.ix_(places, places)]
     shares = table / np.maximum(counts.sum(axis=1)[places, None], 1)
     size = len(places)
-    side = 3.2 + 0.42 * size if size <= WRITTEN else 2.6 + CELL * size
+    side = 3.2 + 0.42 * size if size <= WRITTEN else 2.3 + CELL * size
     plot = Plot(side + 1, side)
     axes: Any = plot.subplots()
     # The root of the share: a twentieth has to be seen beside the nine tenths of the diagonal.

@@ -102,7 +102,7 @@ class Tags(View):
         yield Table(
             f"Entities on {self.split}, by type: right; found with another boundary, another type, or both; missing; "
             "said where there is none",
-            ["type", *KINDS],
+            ["entity", *KINDS],
             [[name, *of.values()] for name, of in ordered.items()],
         )
         yield from self.tables()
