@@ -24,6 +24,7 @@ from hftransfer.registry import METRICS
 from hftransfer.splits import Splits
 from hftransfer.strategies import Strategy
 from hftransfer.tasks.base import Batch, Examples, Loss, Task, rows_of
+from hftransfer.tasks.makeup import token_lengths
 from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.training.compute import seed_everything
 from hftransfer.training.evaluation import score_predictions
@@ -62,7 +63,7 @@ class Job:
 
     head: what is run in the model's place where its backbone has been asked about every row already: see
     `frozen_backbone`; the examples are then features. upper: the same where its lower blocks alone have been: see
-    `frozen_blocks`; the examples then have hidden states beside them.
+    `frozen_blocks`; the examples then have hidden states beside them. tokens: how long texts are, see `token_lengths`.
     """
 
     recipe: Recipe
@@ -73,6 +74,7 @@ class Job:
     model: nn.Module
     examples: Mapping[str, Examples]
     loss: Loss
+    tokens: Mapping[str, Any]
     head: nn.Module | None = None
     upper: UpperModel | None = None
 
@@ -165,7 +167,8 @@ def prepare(recipe: Recipe, splits: Splits, compute: Accelerator) -> Job:
     }
     _check_warmup(recipe, len(examples["train"]))  # a row may make several examples, or a part of one
     loss = task.make_loss(splits.train, splits.labels, pretrained)
-    return Job(recipe, splits, compute, checkpoint, pretrained, model, examples, loss)
+    tokens = token_lengths(examples)
+    return Job(recipe, splits, compute, checkpoint, pretrained, model, examples, loss, tokens)
 
 
 def _renewed(checkpoint: Checkpoint, strategy: Strategy) -> Checkpoint:

@@ -23,7 +23,8 @@ HEAVY = ("image", "audio", "mask")
 
 def table(rows: Any, task: Task, predictions: Predictions, labels: Sequence[str]) -> pa.Table:
     """Columns: row (from 0 in its source), the task's inputs but images and sounds, the target where rows have one,
-    the prediction and what belongs to it, and, of one label a row, scores (one for every label, in order).
+    the prediction and what belongs to it, what the task keeps beside (`Predictions.beside`), and, of one label a row,
+    scores (one for every label, in order).
 
     rows: a datasets.Dataset of N rows with the task's roles as columns.
     """
@@ -37,6 +38,7 @@ def table(rows: Any, task: Task, predictions: Predictions, labels: Sequence[str]
     if task.target is not None and task.target in rows.column_names:
         columns[task.target] = task.told(rows, labels)
     columns |= added(predictions.answers)
+    columns |= predictions.beside
     if isinstance(predictions.scores, np.ndarray):
         columns["scores"] = list(predictions.scores)
     return pa.table({name: pa.array(list(values)) for name, values in columns.items()})

@@ -185,10 +185,10 @@ class Result(Summarized):
         references = task.references(rows, self.labels)
         return Scored(name, len(rows), score_predictions(self.recipe.metrics, said, references, self.labels))
 
-    def own_rows(self, split: str | None = None) -> tuple[Any, str, tuple[str, ...]]:
+    def own_rows(self, split: str | None = None, *, look: bool = True) -> tuple[Any, str, tuple[str, ...]]:
         """(rows of the run's own data, read again; the split's name; whether they have changed since, in words).
 
-        split: by default test where there is one, else validation. Raises DataError.
+        split: by default test where there is one, else validation. look: see `make_splits`. Raises DataError.
         """
         recipe = self.recipe
         if self._rows_are_gone:
@@ -201,6 +201,7 @@ class Result(Summarized):
             columns=recipe.task.columns,
             seed=recipe.data_seed,
             check_rows=recipe.task.check_rows,
+            look=look,
         )
         there = list(splits.by_name)
         name = split or there[-1]

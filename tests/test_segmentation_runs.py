@@ -57,7 +57,7 @@ def test_it_learns(result: Result) -> None:
 
 def test_predictions_of_a_split_are_kept(result: Result, folder: Path) -> None:
     table = pq.read_table(result.run_dir / "predictions" / "test.parquet").to_pylist()
-    assert set(table[0]) == {"row", "mask", "prediction", "mask_png"}
+    assert set(table[0]) == {"row", "mask", "prediction", "mask_png", "pixels"}
     assert sum(one["share"] for one in table[0]["prediction"]) == pytest.approx(1)
     assert {one["label"] for one in table[0]["mask"]} == {"ground", "red", "green"}
 

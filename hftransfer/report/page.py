@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,16 +14,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import jinja2
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from hftransfer.errors import DataError
 from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import read_recipe
 from hftransfer.report.curves import curves
 from hftransfer.report.images import contact_sheet
+from hftransfer.report.makeup import balance, tokens
 from hftransfer.report.markdown import visible
 from hftransfer.report.origins import checkpoint_origin, data_origin, without_places
-from hftransfer.report.parts import Part, Picture, Say, Table, listed
+from hftransfer.report.parts import Part, Picture, Say, Sounds, Table, listed
 from hftransfer.report.verdict import arms, scores, verdict
 from hftransfer.report.views import View, view
 from hftransfer.run_directory import RunDirectory
@@ -35,6 +37,8 @@ HERE = Path(__file__).parent
 TEMPLATE, STYLE = "page.html.jinja", "page.css"
 ERRORS = 15
 """Errors that the page shows."""
+NUMBER = re.compile(r"[-+]?[\d.,]+ ?%|[-+]?[\d.]+ to [-+]?[\d.]+")
+"""As text: a share, or an interval. (Other digits may be a label.)"""
 LONGEST = 600
 """Characters of a text that is shown; of a label, that is all of it in sane data."""
 
@@ -58,7 +62,7 @@ def sections(result: Result) -> list[Section]:
     found = [
         Section("scores", "Scores", [scores(result), *arms(result)]),
         Section("fails", "Where it fails", missing if shown is None else [*shown.fails(), *_errors(shown)]),
-        Section("data", "Data", [*_data(result), *([] if shown is None else shown.data())]),
+        Section("data", "Data", [*_data(result, shown), *([] if shown is None else shown.data())]),
         Section(
             "calibration",
             "Calibration",
@@ -92,7 +96,7 @@ def page(result: Result) -> tuple[str, dict[str, bytes]]:
         verdict=verdict(result),
         sections=there,
         images={name: _embedded(png, plots[name]) for name, png in images.items()},
-        kinds={Say: "say", Table: "table", Picture: "picture"},
+        kinds={Say: "say", Table: "table", Picture: "picture", Sounds: "sounds"},
         style=Markup(style),  # ours; and what the hash in the policy is of
         style_hash=base64.b64encode(hashlib.sha256(style.encode()).digest()).decode(),
         recipe=read_recipe(run_dir.recipe).text,
@@ -118,8 +122,7 @@ def _errors(shown: View) -> Iterator[Part]:
         yield Say(f"There is no error among the {shown.split} rows.")
         return
     yield _listed(
-        f"The worst errors on {shown.split}: wrong, and with the highest score or furthest off. "
-        "`row` counts from 0 in the source",
+        f"The worst errors on {shown.split}: {shown.worst_are}. `row` counts from 0 in the source",
         worst,
         texts,
     )
@@ -139,7 +142,7 @@ def _listed(caption: str, rows: list[dict[str, Any]], texts: list[str]) -> Table
     return listed(caption, named, texts=texts)
 
 
-def _data(result: Result) -> Iterator[Part]:
+def _data(result: Result, shown: View | None) -> Iterator[Part]:
     facts = _json(RunDirectory(result.run_dir).data)
     yield Table("Rows", list(result.examples), [list(result.examples.values())])
     lint = facts.get("lint") or []
@@ -160,6 +163,9 @@ def _data(result: Result) -> Iterator[Part]:
         yield Table("Data lint", columns, table, [columns[1], columns[3]])
     elif "lint" in facts:
         yield Say("A look at the rows (duplicates, leakage, labels, lengths) found nothing.")
+    told = [*balance(result, facts)]
+    yield from told or ([] if shown is None else shown.balance())
+    yield from tokens(facts)
 
 
 def _temperature(result: Result) -> Iterator[Part]:
@@ -259,7 +265,24 @@ def _cut(value: Any, between: str) -> Any:
     return value
 
 
+def _breakable(value: Any) -> Markup:
+    """A long name may go on in the next line behind an underscore."""
+    return Markup(str(escape(str(_shown(value)))).replace("_", "_<wbr>"))
+
+
+def _numbers(table: Table) -> set[int]:
+    """The columns of numbers, shares and intervals, which stand right; nothing (-) may be among them."""
+    columns = enumerate(zip(*table.rows, strict=True))
+    return {
+        place
+        for place, values in columns
+        if any(map(_is_number, values)) and all(one is None or _is_number(one) for one in values)
+    }
+
+
 def _is_number(value: Any) -> bool:
+    if isinstance(value, str):
+        return NUMBER.fullmatch(value) is not None
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
@@ -272,4 +295,5 @@ ENVIRONMENT = jinja2.Environment(
     lstrip_blocks=True,
 )
 ENVIRONMENT.filters["cut"] = _cut
-ENVIRONMENT.tests["numeric"] = _is_number
+ENVIRONMENT.filters["breakable"] = _breakable
+ENVIRONMENT.globals["numbers"] = _numbers

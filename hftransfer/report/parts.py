@@ -1,7 +1,8 @@
-"""What a report is made of: sentences, tables and pictures."""
+"""What a report is made of: sentences, tables, pictures and sounds."""
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,16 +36,33 @@ class Table:
 @dataclass(frozen=True)
 class Picture:
     """A plot that is drawn when asked for. name: as of its file and of `Result.plot`. told: what it shows, in words
-    for those who do not see it. wide: whether it needs more room than a phone has, to be scrolled."""
+    for those who do not see it. wide: whether it needs more room than a phone has, to be scrolled. below: what is
+    written below it, where that is less than is told."""
 
     name: str
     title: str
     told: str
     draw: Callable[[], Plot]
     wide: bool = False
+    below: str = ""
 
 
-Part = Say | Table | Picture
+@dataclass(frozen=True)
+class Sounds:
+    """Clips to listen to. clips: what each is, and the bytes of its wav file."""
+
+    caption: str
+    clips: Sequence[tuple[str, bytes]]
+
+    @property
+    def sources(self) -> list[tuple[str, str]]:
+        """(what it is, the file as the address of an element that plays it)."""
+        return [
+            (told, f"data:audio/wav;base64,{base64.b64encode(file).decode()}") for told, file in self.clips
+        ]
+
+
+Part = Say | Table | Picture | Sounds
 
 
 def listed(caption: str, rows: Sequence[Mapping[str, Any]], *, texts: Sequence[str] = ()) -> Table:

@@ -23,19 +23,19 @@ def names(file: Path) -> list[str]:
     return list(pq.read_schema(file).names)
 
 
-def batches(file: Path, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
-    """The rows, in order; columns that are not there are left out."""
+def batches(file: Path, columns: Sequence[str], size: int = BATCH) -> Iterator[pa.RecordBatch]:
+    """The rows, in order, `size` at once; columns that are not there are left out."""
     there = [name for name in columns if name in names(file)]
     # A buffer: else the whole of a column is read before its first row is.
     with pq.ParquetFile(file, buffer_size=1 << 20, pre_buffer=False) as table:
-        yield from table.iter_batches(BATCH, columns=there)
+        yield from table.iter_batches(size, columns=there)
 
 
-def pick(file: Path, rows: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
-    """These rows (from 0, in the file's order) as mappings, in the order asked for."""
+def pick(file: Path, rows: Sequence[int], columns: Sequence[str], size: int = BATCH) -> list[dict[str, Any]]:
+    """These rows (from 0, in the file's order) as mappings, in the order asked for; `size` are read at once."""
     found: dict[int, dict[str, Any]] = {}
     start = 0
-    for batch in batches(file, columns):
+    for batch in batches(file, columns, size):
         here = sorted({row for row in rows if start <= row < start + len(batch)})
         taken = batch.take(pa.array([row - start for row in here], pa.int64())).to_pylist()
         found |= zip(here, taken, strict=True)

@@ -59,7 +59,7 @@ def scores(result: Result) -> Table:
     free = list(result.baselines)
     table: list[list[Any]] = []
     for split, values in result.metrics.items():
-        for metric, value in values.items():
+        for metric, value in sorted(values.items(), key=lambda one: one[0] == "loss"):
             if metric == "loss" or METRICS.get(metric).scalar:
                 interval = result.intervals.get(split, {}).get(metric)
                 bounds = f"{interval[0]:.4f} to {interval[1]:.4f}" if interval else None

@@ -79,13 +79,15 @@ def make_splits(
     columns: Mapping[str, Column],
     seed: int,
     check_rows: CheckRows = unchecked,
+    look: bool = True,
 ) -> Splits:
     """Load the source and make its splits, as `data` says and `columns` (role -> what the task needs) asks.
 
     Where there is no validation split, `data.hold_out.validation` of the training rows are set aside,
     stratified by class, copies of a row together, or each value of the column `data.hold_out.group`, or of a `whole`
     one; a test split is made only when `data.hold_out.test` asks for it. Hold-outs are drawn before limits, so they are
-    the same for every limit. Rows keep the source's order.
+    the same for every limit. Rows keep the source's order. look: whether to look into every row for what cannot be used
+    (images, sounds, ...), which those that were looked into before need not be.
 
     Raises RecipeError (splits or columns that are not there) or DataError (rows that cannot be used, by
     place).
@@ -111,7 +113,7 @@ def make_splits(
     noticed, copied = _set_aside(parts, data, seed, classes, needed, grouping)
     findings += noticed
     findings += stages.limit(parts, data, seed, classes)
-    for part in parts.values():
+    for part in parts.values() if look else ():
         findings += _check(part, needed, check_rows)
     findings += _shared(parts, needed, grouping)
     chosen = {ours: place.theirs for ours, place in places.items()}

@@ -8,6 +8,7 @@ from typing import Any
 from hftransfer.job import Clock, Job
 from hftransfer.recipe import dump_recipe
 from hftransfer.run_directory import RunDirectory
+from hftransfer.tasks.makeup import balance
 from hftransfer.training.compute import describe_machine
 from hftransfer.training.evaluation import Best
 from hftransfer.training.events import Begin, Evaluation, Event
@@ -24,6 +25,8 @@ def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
             "labels": job.splits.labels,
             "findings": (*job.splits.findings, *job.findings),
             "lint": job.splits.lint,
+            "tokens": job.tokens,
+            "balance": balance(job.task, job.splits.by_name, job.splits.labels),
         },
         done=done,
     )

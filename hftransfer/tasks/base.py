@@ -82,6 +82,8 @@ class Task(Part):
     """Name of the transformers auto class, e.g. "AutoModelForSequenceClassification"."""
     processor_class: ClassVar[str]
     """Name of the transformers auto class of the tokenizer, image processor or feature extractor."""
+    amounts_of: ClassVar[str] = "rows"
+    """What `amounts` counts."""
     on_features: ClassVar[bool] = False
     """Whether the head alone can be trained, on what a frozen backbone says of every example; see `targets`."""
 
@@ -227,6 +229,13 @@ class Task(Part):
     def classes(self, rows: Any) -> NDArray[np.int64] | None:
         """The one class of every row, (N,), to draw rows by; None where rows have none, or several."""
         return None
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64] | None:
+        """How much of every label is in rows, (C,), in `amounts_of`; None where there are no labels."""
+        import numpy as np
+
+        classes = self.classes(rows)
+        return None if classes is None else np.bincount(classes, minlength=len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """What costs nothing to say about rows, knowing only the training rows; None where there is no such thing."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import CheckpointError
 from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.texts import CHUNK
 
 if TYPE_CHECKING:
@@ -158,13 +159,17 @@ def _joined(held: Sequence[Piece]) -> Piece:
 
 @dataclass(frozen=True)
 class EncodedBlocks:
-    """See `Examples`. A block has `input_ids`; targets, where they are fixed; else `words`, where they are known."""
+    """See `Examples`. A block has `input_ids`; targets, where they are fixed; else `words`, where they are known.
+
+    whole: of every text.
+    """
 
     blocks: Sequence[Piece]
     targets: Sequence[NDArray[np.int64]] | None
     lengths: NDArray[np.int64]
     rows: NDArray[np.int64] | None
     findings: tuple[str, ...]
+    whole: Whole
 
     def __len__(self) -> int:
         return len(self.blocks)

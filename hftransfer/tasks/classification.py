@@ -224,6 +224,12 @@ class Classification(ClassLossOptions, Task):
         single = self.problem_type == "single_label_classification"
         return np.asarray(rows["label"][:], dtype=np.int64) if single else None
 
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64] | None:
+        if self.problem_type == "multi_label_classification":
+            counts: NDArray[np.int64] = indicators(rows["label"][:], len(labels)).sum(axis=0)
+            return counts
+        return super().amounts(rows, labels)
+
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """The commonest label, scored by the training rows' shares; of numbers, their mean."""
         import numpy as np

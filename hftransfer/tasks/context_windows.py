@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import CheckpointError
 from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.makeup import Whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +30,7 @@ class Windows:
 
     spans: of every window the characters [start, end) of its context tokens, (K, 2). first: (N,) place of the first of
     them among the window's tokens. null: (N,) place that stands for "not answered here". targets: (N, 2) places of the
-    answer's first and last token, or None where rows have no answers.
+    answer's first and last token, or None where rows have no answers. whole: of every question with its context.
     """
 
     features: dict[str, list[Ints]] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class Windows:
     parents: list[int] = field(default_factory=list)
     targets: NDArray[np.int64] | None = None
     findings: tuple[str, ...] = ()
+    whole: Whole | None = None
 
     @property
     def rows(self) -> NDArray[np.int64]:
@@ -91,6 +93,7 @@ def encode_windows(rows: Any, tokenizer: Any, most: int, stride: int | None, *, 
             return_attention_mask=False,
         )
         _add(windows, encoded, part.start, tokenizer)
+    windows.whole = Whole(_whole_lengths(windows, len(contexts), stride), most, "read in windows")
     lost = 0
     if "answers" in rows.column_names:
         windows.targets, lost = _targets(windows, rows["answers"][:])
@@ -188,6 +191,16 @@ def _add(windows: Windows, encoded: Any, start: int, tokenizer: Any) -> None:
         windows.spans.append(np.maximum.accumulate(spans, axis=0))
         windows.first.append(first)
         windows.null.append(ids.index(tokenizer.cls_token_id) if tokenizer.cls_token_id in ids else 0)
+
+
+def _whole_lengths(windows: Windows, rows: int, stride: int) -> NDArray[np.int64]:
+    """(N,) tokens of every question with its whole context: a later window adds what the one before it has not."""
+    import numpy as np
+
+    new = windows.lengths
+    for index in np.flatnonzero(np.diff(windows.rows) == 0) + 1:
+        new[index] = len(windows.spans[index]) - stride
+    return np.bincount(windows.rows, weights=new, minlength=rows).astype(np.int64)
 
 
 def _targets(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -12,8 +12,9 @@ from hftransfer.errors import CheckpointError, DataError
 from hftransfer.splits import Column
 from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where, forward, rows_of
 from hftransfer.tasks.blocks import WORDS, EncodedBlocks, Frame, Piece, packed, pad_blocks, pieces
-from hftransfer.tasks.fills import TOP, Fills, compared, fills_of, looked_at, scored
+from hftransfer.tasks.fills import TOP, Fills, Shown, compared, fills_of, guesses, looked_at, scored
 from hftransfer.tasks.losses import IGNORED, CrossEntropy
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.masking import hide, hide_fixed, mask_token, maskable
 from hftransfer.tasks.predictions import Answers, Prediction, Predictions
 from hftransfer.tasks.pretrained import Pretrained
@@ -95,10 +96,12 @@ class FillMask(Task):
         blocks: list[Piece] = []
         targets: list[NDArray[Any]] = []
         examples: list[int] = []
+        sizes: list[int] = []
         given = 0
         for row, text in enumerate(pieces(rows["text"], tokenizer, words=self.whole_words)):
             asked = bool((text.ids == tokenizer.mask_token_id).any())
             given += asked
+            sizes.append(len(text.ids))
             for part, piece in enumerate(text.blocks(room)):
                 block = piece.framed(frame)
                 seen, hidden = block.ids, np.full(len(block.ids), IGNORED, np.int64)
@@ -117,9 +120,9 @@ class FillMask(Task):
             findings.append(
                 f"{name}: {given} of {len(rows)} texts hold the mask token {mask} and count for no metric"
             )
-        return EncodedBlocks(
-            blocks, targets, _lengths(blocks), np.asarray(examples) if several else None, tuple(findings)
-        )
+        rows_of = np.asarray(examples) if several else None
+        whole = _whole(sizes, frame, room)
+        return EncodedBlocks(blocks, targets, _lengths(blocks), rows_of, tuple(findings), whole)
 
     def encode_train(self, rows: Any, pretrained: Pretrained, *, name: str) -> EncodedBlocks:
         import torch
@@ -127,7 +130,8 @@ class FillMask(Task):
         tokenizer = pretrained.processor
         mask_token(tokenizer)
         frame, room = self._frame(pretrained)
-        texts = pieces(rows["text"], tokenizer, words=self.whole_words)
+        sizes: list[int] = []
+        texts = _counted(pieces(rows["text"], tokenizer, words=self.whole_words), sizes)
         if self.packing == "packed":
             if room is None:
                 raise CheckpointError(
@@ -149,7 +153,8 @@ class FillMask(Task):
             findings.append(
                 f"{name}: {len(framed) - len(blocks)} blocks have no token to learn from and are left out"
             )
-        return EncodedBlocks(blocks, None, _lengths(blocks), None, tuple(findings))
+        whole = _whole(sizes, frame, room)
+        return EncodedBlocks(blocks, None, _lengths(blocks), None, tuple(findings), whole)
 
     def _frame(self, pretrained: Pretrained) -> tuple[Frame, int | None]:
         """(the special tokens around a block, the tokens of text that fit between them or None for any number)."""
@@ -201,7 +206,22 @@ class FillMask(Task):
             np.concatenate([scored(outputs[place], size) for place in of_row[row]])
             for row in range(len(rows))
         ]
-        return Predictions(values, None, Answers(len(rows), answer))
+        if "row" not in rows.column_names:
+            return Predictions(values, None, Answers(len(rows), answer))  # nobody knows what is hidden there
+        shown = Shown(pretrained.processor)
+
+        def hidden(row: int) -> list[dict[str, Any]]:
+            return [one for place in of_row[row] for one in guesses(outputs[place], size, shown)]
+
+        def seen(row: int) -> list[str]:
+            texts, first = [], 1
+            for place in of_row[row]:
+                texts.append(shown.text(examples[place], first))
+                first += int(outputs[place][:, 0].sum())
+            return texts
+
+        beside = {"seen": Answers(len(rows), seen), "hidden": Answers(len(rows), hidden)}
+        return Predictions(values, None, Answers(len(rows), answer), beside)
 
     def references(self, rows: Any, labels: Sequence[str]) -> Any:
         return [None] * len(rows)  # the texts themselves: what was hidden is known to the examples
@@ -234,6 +254,21 @@ class FillMask(Task):
 
     def expected(self, prediction: Prediction, labels: Sequence[str]) -> Any:
         return [compared(fills) for fills in prediction.record(TOP)["masks"]]
+
+
+def _counted(texts: Iterator[Piece], sizes: list[int]) -> Iterator[Piece]:
+    """The same, whose tokens are added to `sizes` as they pass."""
+    for text in texts:
+        sizes.append(len(text.ids))
+        yield text
+
+
+def _whole(sizes: Sequence[int], frame: Frame, room: int | None) -> Whole:
+    import numpy as np
+
+    special = len(frame.before) + len(frame.after)
+    most = None if room is None else room + special
+    return Whole(np.array(sizes, dtype=np.int64) + special, most, "read in blocks")
 
 
 def _lengths(blocks: Sequence[Piece]) -> NDArray[Any]:

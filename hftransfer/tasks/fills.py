@@ -88,6 +88,54 @@ def scored(lines: NDArray[Any], size: int) -> NDArray[Any]:
     return np.stack([lines[:, 2], np.rint((lines[:, 1] - lines[:, 3]) * size) == 0], axis=1)
 
 
+class Shown:
+    """Tokens as text, each looked up once."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self._tokenizer = tokenizer
+        self._known: dict[int, str] = {}
+        kept = {tokenizer.mask_token_id, tokenizer.unk_token_id}
+        self._frame = [one for one in tokenizer.all_special_ids if one not in kept]
+
+    def token(self, number: int) -> str:
+        if number not in self._known:
+            self._known[number] = self._tokenizer.decode([number])
+        return self._known[number]
+
+    def text(self, example: Mapping[str, Any], first: int) -> str:
+        """As the model reads it, without what frames a text. What it is asked about has a number, from `first` on: [1]
+        where a mask stands, [2: word] where a token does, the right one or another."""
+        import numpy as np
+
+        ids, parts, start = example["input_ids"], [], 0
+        asked = np.flatnonzero(example[LABELS] != IGNORED).tolist()
+        for number, place in enumerate(asked, first):
+            masked = ids[place] == self._tokenizer.mask_token_id
+            told = f"[{number}]" if masked else f"[{number}: {self.token(int(ids[place])).strip()}]"
+            parts += [self._decoded(ids[start:place]), told]
+            start = place + 1
+        return " ".join(part for part in [*parts, self._decoded(ids[start:])] if part)
+
+    def _decoded(self, ids: NDArray[Any]) -> str:
+        import numpy as np
+
+        kept = ids[~np.isin(ids, self._frame)]
+        return str(self._tokenizer.decode(kept)).strip() if len(kept) else ""
+
+
+def guesses(lines: NDArray[Any], size: int, shown: Shown) -> list[dict[str, Any]]:
+    """[{"token", "said", "surprise"}, ...] of the places whose right token is known, in order: that token, the
+    likeliest one, and minus the natural logarithm of the right one's probability. lines: see `looked_at`."""
+    import numpy as np
+
+    known = lines[lines[:, 0] == 1]
+    right, said = (np.rint(known[:, column] * size).astype(int).tolist() for column in (1, 3))
+    return [
+        {"token": shown.token(one), "said": shown.token(other), "surprise": -surprise}
+        for one, other, surprise in zip(right, said, known[:, 2].tolist(), strict=True)
+    ]
+
+
 def fills_of(
     example: Mapping[str, Any], lines: NDArray[Any], size: int, tokenizer: Any
 ) -> list[tuple[Fill, ...]]:

@@ -29,6 +29,7 @@ from hftransfer.tasks.segmentation import (
     check_takes_masks,
     class_maps,
     classes_of_values,
+    compared,
     from_png,
     moments,
     pixels_of_classes,
@@ -64,6 +65,7 @@ class ImageSegmentation(Task):
     target: ClassVar[str | None] = "mask"
     model_class: ClassVar[str] = "AutoModelForSemanticSegmentation"
     processor_class: ClassVar[str] = "AutoImageProcessor"
+    amounts_of: ClassVar[str] = "pixels"
 
     name: Literal["image-segmentation"] = "image-segmentation"
     ignore: int | None = Field(
@@ -195,11 +197,13 @@ class ImageSegmentation(Task):
         self, outputs: Sequence[NDArray[Any]], examples: Examples, rows: Any, pretrained: Pretrained
     ) -> Predictions:
         labels = pretrained.labels
-        return Predictions(
-            Answers(len(outputs), lambda row: from_png(outputs[row])),
-            None,
-            Answers(len(outputs), lambda row: Segmentation(outputs[row].tobytes(), labels)),
-        )
+        said = Answers(len(outputs), lambda row: from_png(outputs[row]))
+        answers = Answers(len(outputs), lambda row: Segmentation(outputs[row].tobytes(), labels))
+        if self.target not in rows.column_names:
+            return Predictions(said, None, answers)
+        masks = self.references(rows, labels)
+        pixels = Answers(len(outputs), lambda row: compared(masks[row], said[row], labels))
+        return Predictions(said, None, answers, {"pixels": pixels})
 
     def references(self, rows: Any, labels: Sequence[str]) -> Any:
         return class_maps(rows, self._ids(labels))
@@ -207,6 +211,9 @@ class ImageSegmentation(Task):
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         # Not by way of an image file, which has no number left for pixels that are ignored.
         return [as_rows(shares_of(mask, labels)) for mask in self.references(rows, labels)]
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64]:
+        return pixels_of_classes(rows, self._ids(labels), len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """Every pixel is of the class that most training pixels are of."""

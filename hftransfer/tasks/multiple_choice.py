@@ -12,6 +12,7 @@ from hftransfer.errors import DataError
 from hftransfer.splits import Column
 from hftransfer.tasks.base import LABELS, Batch, Examples, Loss, Task, Where
 from hftransfer.tasks.losses import CrossEntropy
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.predictions import Answers, Prediction, Predictions
 from hftransfer.tasks.pretrained import Pretrained
 from hftransfer.tasks.texts import EncodedTexts, bound, encode_texts, pad
@@ -70,6 +71,11 @@ class EncodedChoices:
     @property
     def findings(self) -> tuple[str, ...]:
         return self.texts.findings
+
+    @property
+    def whole(self) -> Whole | None:
+        """Of every text with each of its choices."""
+        return self.texts.whole
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -240,6 +246,12 @@ class MultipleChoice(Task):
 
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         return [labels[index] for index in rows["label"]]
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64]:
+        """Rows by the place of the choice that is right."""
+        import numpy as np
+
+        return np.bincount(self.references(rows, labels), minlength=len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """The place that is right most often in training."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.tasks.base import LABELS
+from hftransfer.tasks.makeup import Whole
 
 if TYPE_CHECKING:
     import numpy as np
@@ -50,7 +51,7 @@ class Pieces:
 class EncodedWords:
     """Encoded sentences. features: the tokenizer's outputs, flat, by name. targets: (T,), or None without labels.
 
-    sizes: (N,) the words of every row. rows: see `Examples`.
+    sizes: (N,) the words of every row. rows: see `Examples`. whole: of every row.
     """
 
     features: Mapping[str, NDArray[np.int32]]
@@ -58,6 +59,7 @@ class EncodedWords:
     sizes: Integers
     targets: Integers | None
     findings: tuple[str, ...]
+    whole: Whole
 
     @property
     def lengths(self) -> Integers:

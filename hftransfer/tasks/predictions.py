@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 
@@ -46,9 +46,11 @@ class Predictions:
     """What a model says about N rows.
 
     values: what metrics compare with `Task.references`, one a row. scores: what backs them, where a metric asks for it
-    (classes: (N, C) probabilities). answers: the same as a user is told it.
+    (classes: (N, C) probabilities). answers: the same as a user is told it. beside: of rows with targets, columns that
+    are kept with them and that neither the targets nor the answers hold; best made when asked for (`Answers`).
     """
 
     values: Any
     scores: Any
     answers: Sequence[Prediction]
+    beside: Mapping[str, Sequence[Any]] = field(default_factory=dict)

@@ -98,6 +98,18 @@ def as_rows(shares: Mapping[str, float]) -> list[dict[str, Any]]:
     return [{"label": label, "share": share} for label, share in shares.items()]
 
 
+def compared(mask: NDArray[Any], said: NDArray[Any], labels: Sequence[str]) -> list[dict[str, Any]]:
+    """[{"label", "said", "pixels"}, ...]: how many pixels of a mask's class were said to be of which, where there are
+    any; those without a class do not count."""
+    from hftransfer.metrics.segmentation import confusion
+
+    table = confusion([mask], [said], len(labels))
+    return [
+        {"label": labels[one], "said": labels[other], "pixels": int(table[one, other])}
+        for one, other in zip(*table.nonzero(), strict=True)
+    ]
+
+
 def to_png(mask: NDArray[Any]) -> NDArray[np.uint8]:
     """A mask (H, W) as the bytes of a PNG file, of 8 bits a pixel where they do, else 16."""
     import numpy as np

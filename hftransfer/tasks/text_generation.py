@@ -133,24 +133,23 @@ class TextGeneration(Task):
         prefix = self.languages(pretrained).prefix + self.prefix
         most = bound(self.max_source_length, pretrained, "max_source_length")
         sources = [prefix + text for text in rows[self.source]]
-        read, cut = token_ids(sources, tokenizer, most)
+        read, whole = token_ids(sources, tokenizer, most)
         findings = [
-            f"{name}: {cut} of {len(rows)} sources are longer than {most} tokens and were cut"
-        ] * bool(cut)
+            f"{name}: {whole.over} of {len(rows)} sources are longer than {most} tokens and were cut"
+        ] * bool(whole.over)
         targets = None
         if self.target in rows.column_names:
             most = self._longest(pretrained)
             first = [texts[0] for texts in rows[self.target]]
-            targets, cut = token_ids(first, tokenizer, most, targets=True)
+            targets, written = token_ids(first, tokenizer, most, targets=True)
             start = self.start(pretrained)
             # The decoder is given it anyway: BERT's [CLS].
             targets = [ids[1:] if ids[0] == start else ids for ids in targets]
-            if cut:
-                findings.append(
-                    f"{name}: {cut} of {len(rows)} targets are longer than {most} tokens; the loss sees no more of them"
-                )
+            if written.over:
+                longer = f"{written.over} of {len(rows)} targets are longer than {most} tokens"
+                findings.append(f"{name}: {longer}; the loss sees no more of them")
         lengths = np.array([len(ids) for ids in read], dtype=np.int64)
-        return EncodedTexts({"input_ids": read}, targets, lengths, tuple(findings))
+        return EncodedTexts({"input_ids": read}, targets, lengths, tuple(findings), whole=whole)
 
     def _longest(self, pretrained: Pretrained) -> int:
         """The most tokens of a target. Raises CheckpointError when the recipe asks for more than the model takes."""

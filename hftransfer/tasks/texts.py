@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import CheckpointError, DataError
 from hftransfer.heads.pairs import SECOND, sides
 from hftransfer.sources.base import name_some
 from hftransfer.tasks.base import LABELS, Batch, Examples
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.pretrained import Pretrained
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ class EncodedTexts:
     """Token ids of every example, as the tokenizer names its outputs, and the targets where rows have them.
 
     labels: one a row. rows: see `Examples`. cut: how many texts have lost tokens; None where that is not known, or
-    where they are read in windows.
+    where they are read in windows. whole: of every text before; None where that is not known.
     """
 
     features: Mapping[str, list[NDArray[np.int32]]]
@@ -34,6 +35,7 @@ class EncodedTexts:
     findings: tuple[str, ...]
     rows: NDArray[np.int64] | None = None
     cut: int | None = None
+    whole: Whole | None = None
 
     def __len__(self) -> int:
         return len(self.lengths)
@@ -60,6 +62,16 @@ class EncodedPairs:
     @property
     def cut(self) -> int:
         return (self.first.cut or 0) + (self.second.cut or 0)
+
+    @property
+    def whole(self) -> Whole | None:
+        """Of the first texts and the second ones."""
+        import numpy as np
+
+        one, other = self.first.whole, self.second.whole
+        if one is None or other is None:
+            return None
+        return replace(one, tokens=np.concatenate([one.tokens, other.tokens]))
 
     @property
     def findings(self) -> tuple[str, ...]:
@@ -130,46 +142,48 @@ def encode_texts(
     windows = overlap is not None and most is not None
     features: dict[str, list[NDArray[np.int32]]] = {}
     examples: list[int] = []
-    longer = 0
+    whole: list[NDArray[np.int64]] = []
     for start, encoded, texts, pairs in _chunks(rows, tokenizer, most, overlap if windows else None, name):
         if windows:
             first = np.asarray(encoded.pop("overflow_to_sample_mapping"), dtype=np.int64)
-            longer += int((np.bincount(first) > 1).sum())
             examples += (first + start).tolist()
-        elif most is not None:
-            longer += _longer_than(most, encoded, tokenizer, {"text": texts, "text_pair": pairs})
+            begins = np.unique(first, return_index=True)[1].tolist()
+        else:
+            begins = range(len(texts))
+        ids, both = encoded["input_ids"], {"text": texts, "text_pair": pairs}
+        whole.append(_whole_lengths([ids[index] for index in begins], most, tokenizer, both))
         for key, values in encoded.items():
             features.setdefault(key, []).extend(np.asarray(ids, dtype=np.int32) for ids in values)
     lengths = np.array([len(ids) for ids in features["input_ids"]], dtype=np.int64)
     findings = []
+    told = Whole(np.concatenate(whole), most, "read in windows" if windows else "cut")
+    longer = told.over
     if longer:
         done = f"were read in windows, {len(lengths)} in all" if windows else "were cut"
         findings.append(f"{name}: {longer} of {len(rows)} texts are longer than {most} tokens and {done}")
     labels = rows["label"][:] if "label" in rows.column_names else None
     rows_of = np.asarray(examples) if windows and longer else None
-    return EncodedTexts(
-        features, labels, lengths, tuple(findings), rows_of, None if overlap is not None else longer
-    )
+    cut = None if overlap is not None else longer
+    return EncodedTexts(features, labels, lengths, tuple(findings), rows_of, cut, told)
 
 
 def token_ids(
     texts: Sequence[str], tokenizer: Any, most: int | None, *, targets: bool = False
-) -> tuple[list[NDArray[np.int32]], int]:
-    """(the token ids of every text, special ones included; how many texts were cut at `most` tokens).
+) -> tuple[list[NDArray[np.int32]], Whole]:
+    """(the token ids of every text, special ones included, cut at `most`; how long they were before).
 
     targets: whether the texts are to be written, not read, which some tokenizers tell apart.
     """
     import numpy as np
 
     made: list[NDArray[np.int32]] = []
-    longer = 0
+    whole: list[NDArray[np.int64]] = []
     for start in range(0, len(texts), CHUNK):
-        part = {"text_target" if targets else "text": list(texts[start : start + CHUNK])}
+        part: dict[str, Any] = {"text_target" if targets else "text": list(texts[start : start + CHUNK])}
         encoded = tokenizer(**part, max_length=most, truncation=most is not None, return_attention_mask=False)
         made.extend(np.asarray(ids, dtype=np.int32) for ids in encoded["input_ids"])
-        if most is not None:
-            longer += _longer_than(most, encoded, tokenizer, part)
-    return made, longer
+        whole.append(_whole_lengths(encoded["input_ids"], most, tokenizer, part))
+    return made, Whole(np.concatenate(whole), most)
 
 
 def pad(examples: Sequence[Mapping[str, Any]], tokenizer: Any) -> Batch:
@@ -233,10 +247,17 @@ def _check_first_texts(rows: Any, tokenizer: Any, most: int, overlap: int, name:
         )
 
 
-def _longer_than(most: int, encoded: Any, tokenizer: Any, texts: Mapping[str, Any]) -> int:
-    """How many of the rows that were encoded have lost tokens."""
-    if encoded.encodings is not None:
-        return sum(bool(encoding.overflowing) for encoding in encoded.encodings)
-    # A tokenizer in Python does not keep what it cut off.
-    whole = tokenizer(**texts, truncation=False, return_attention_mask=False, verbose=False)
-    return sum(len(ids) > most for ids in whole["input_ids"])
+def _whole_lengths(
+    ids: Sequence[Any], most: int | None, tokenizer: Any, texts: Mapping[str, Sequence[str] | None]
+) -> NDArray[np.int64]:
+    """(N,) tokens of texts before any was cut. ids: what was made of each, of which only those that are full (`most`
+    tokens) may have lost some: they are read again."""
+    import numpy as np
+
+    lengths = np.array([len(one) for one in ids], dtype=np.int64)
+    full = [] if most is None else np.flatnonzero(lengths >= most).tolist()
+    if full:
+        some = {key: [values[row] for row in full] for key, values in texts.items() if values is not None}
+        read = tokenizer(**some, truncation=False, return_attention_mask=False, verbose=False)
+        lengths[full] = [len(one) for one in read["input_ids"]]
+    return lengths

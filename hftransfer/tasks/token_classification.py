@@ -35,6 +35,7 @@ class TokenClassification(ClassLossOptions, Task):
     target: ClassVar[str | None] = "tags"
     model_class: ClassVar[str] = "AutoModelForTokenClassification"
     processor_class: ClassVar[str] = "AutoTokenizer"
+    amounts_of: ClassVar[str] = "words"
 
     name: Literal["token-classification"] = "token-classification"
     tagging: Literal["entities", "tokens"] = Field(
@@ -205,6 +206,9 @@ class TokenClassification(ClassLossOptions, Task):
 
     def told(self, rows: Any, labels: Sequence[str]) -> list[Any]:
         return [[labels[index] for index in one] for one in rows["tags"]]
+
+    def amounts(self, rows: Any, labels: Sequence[str]) -> NDArray[np.int64]:
+        return _counts(rows, len(labels))
 
     def baseline(self, train: Any, rows: Any, labels: Sequence[str]) -> Predictions | None:
         """The commonest tag for every word."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from hftransfer.errors import CheckpointError
 from hftransfer.sources.base import name_some
 from hftransfer.tasks.losses import IGNORED
+from hftransfer.tasks.makeup import Whole
 from hftransfer.tasks.pieces import NO_WORD, EncodedWords, Pieces, first_words
 from hftransfer.tasks.texts import CHUNK
 
@@ -95,7 +96,9 @@ def encode_words(
         *_windows(pieces, len(sizes), most, name),
         *_unread(pieces, sizes, sentences, untold, name, split),
     ]
-    return EncodedWords(features, pieces, sizes, targets, tuple(findings))
+    counted = np.bincount(np.repeat(pieces.rows, np.diff(pieces.ends))[pieces.counts], minlength=len(sizes))
+    whole = Whole(counted + tokenizer.num_special_tokens_to_add(), most, "read in windows")
+    return EncodedWords(features, pieces, sizes, targets, tuple(findings), whole)
 
 
 def text_of(sentence: str | Sequence[str]) -> str:

@@ -13,6 +13,8 @@ import pyarrow.parquet as pq
 
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.result import Result
+from hftransfer.sources import open_source
+from hftransfer.splits import make_splits
 
 
 def write_run(
@@ -25,12 +27,14 @@ def write_run(
     inputs: Sequence[str] = ("text",),
     lint: Any = None,
     source: Any = None,
+    data: Mapping[str, Any] | None = None,
+    facts: Mapping[str, Any] | None = None,
 ) -> Result:
-    """A run whose test split has these predictions."""
+    """A run whose test split has these predictions. data: that section of its recipe. facts: more of data.json."""
     (folder / "predictions").mkdir(parents=True)
     recipe = Recipe(
         checkpoint="some/model",
-        data={"source": pd.DataFrame() if source is None else source},
+        data={"source": pd.DataFrame() if source is None else source, **(data or {})},
         task=task,
         strategy="full",
     )
@@ -51,8 +55,9 @@ def write_run(
         for n in (10, 20)
     ]
     (folder / "metrics.jsonl").write_text("".join(json.dumps(one) + "\n" for one in steps + scored))
-    data = {"fingerprint": "abc", "examples": {"test": rows}, "labels": [*labels], "findings": []}
-    (folder / "data.json").write_text(json.dumps(data | ({} if lint is None else {"lint": lint})))
+    written = {"fingerprint": "abc", "examples": {"test": rows}, "labels": [*labels], "findings": []}
+    written |= {**({} if lint is None else {"lint": lint}), **(facts or {})}
+    (folder / "data.json").write_text(json.dumps(written))
     result = Result(
         run_dir=folder,
         task=recipe.task.name,
@@ -76,6 +81,14 @@ def write_run(
     )
     (folder / "result.json").write_text(json.dumps(result.to_dict()))
     return Result.read(folder)
+
+
+def splits_of(result: Result) -> Any:
+    """The splits that the run's recipe makes."""
+    recipe = result.recipe
+    return make_splits(
+        open_source(recipe.data), recipe.data, columns=recipe.task.columns, seed=recipe.training.seed
+    )
 
 
 def labelled(

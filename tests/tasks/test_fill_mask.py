@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,6 +117,30 @@ def test_scores_are_those_of_the_model(tiny_checkpoint: Tiny) -> None:
     # Hidden elsewhere, the score is another.
     other = ours.predict(rows(list(table["text"]), first=100))
     assert perplexity(references, other.values) != pytest.approx(math.exp(np.mean(losses)), rel=1e-4)
+
+
+def test_what_was_hidden_is_kept_beside_with_the_text_it_was_hidden_in(tiny_checkpoint: Tiny) -> None:
+    ours = predictor(tiny_checkpoint, max_length=16)
+    texts = [*make_rows(40)[0], " ".join(ANIMALS * 2), "the [MASK] dog"]
+    said = ours.predict(rows(texts, first=0))
+    hidden, seen = (list(said.beside[name]) for name in ("hidden", "seen"))
+    for values, kept in zip(said.values, hidden, strict=True):
+        assert [-one["surprise"] for one in kept] == pytest.approx(values[:, 0].tolist())
+        assert [one["token"] == one["said"] for one in kept] == values[:, 1].astype(bool).tolist()
+    for text, kept, blocks in zip(texts[:-1], hidden, seen, strict=False):
+        numbered = re.findall(r"\[(\d+)(?:: ([^]]+))?\]", " ".join(blocks))
+        assert [int(number) for number, _ in numbered] == [*range(1, len(kept) + 1)]
+        whole = " ".join(blocks)
+        for (number, instead), one in zip(numbered, kept, strict=True):
+            told = f"[{number}: {instead}]" if instead else f"[{number}]"
+            whole = whole.replace(told, one["token"])
+        # The tokens put back, the text is what it was, but for spaces.
+        assert whole.replace("##", "").replace(" ", "") == text.replace(" ", "")
+    assert {
+        bool(instead) for blocks in seen for _, instead in re.findall(r"\[(\d+)(: )?", " ".join(blocks))
+    } == {True, False}
+    assert (seen[-1], hidden[-1]) == (["the [MASK] dog"], [])
+    assert not ours.predict(rows(["the [MASK] dog"])).beside  # asked by a user: nobody knows
 
 
 def test_a_row_is_scored_alike_in_any_company(tiny_checkpoint: Tiny) -> None:

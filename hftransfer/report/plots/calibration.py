@@ -40,18 +40,19 @@ def reliability(
 
 
 @matplotlib.rc_context(STYLE)
-def histogram(counts: Mapping[str, NDArray[np.int64]], unit: str) -> Plot:
-    """counts: (B,) guesses in B bins from 0 to 1, by what they are ("right", "wrong"); shares of each, side by side."""
+def histogram(counts: Mapping[str, NDArray[np.int64]], unit: str, top: float = 1) -> Plot:
+    """counts: (B,) guesses in B bins from 0 to `top`, by what they are ("right", "wrong"); shares of each. What lies
+    beyond the top, where anything can, is in the last bin."""
     plot = Plot(7, 3.4)
     axes: Any = plot.subplots()
     for (name, values), colour in zip(counts.items(), (RIGHT, WRONG), strict=False):
-        edges = np.linspace(0, 1, len(values) + 1)
+        edges = np.linspace(0, top, len(values) + 1)
         total = int(values.sum())
         axes.stairs(
             values / max(total, 1), edges, fill=True, alpha=0.45, color=colour, label=f"{name} ({total:,})"
         )
         axes.stairs(values / max(total, 1), edges, color=colour)
-    axes.set_xlim(0, 1)
+    axes.set_xlim(0, top)
     axes.set_xlabel(unit)
     axes.set_ylabel("share of each")
     axes.yaxis.set_major_formatter("{x:.0%}")

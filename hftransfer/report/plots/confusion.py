@@ -15,6 +15,8 @@ FEW = 12
 """Up to so many classes keep their order; more are put in one where those that are confused are neighbours."""
 WRITTEN = 20
 """Up to so many classes there is room for counts."""
+CELL, FONT = 0.1, 6.5
+"""The side of a cell, in inches, and the points of a name, of more classes than that: to be read at full size."""
 MOST = 150
 """Of more classes, those with most mistakes are shown."""
 
@@ -48,8 +50,8 @@ def shown(counts: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 @matplotlib.rc_context(STYLE)
-def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
-    """counts: (C, C) rows by given and predicted label. Coloured by the share of the given label's rows."""
+def confusion(counts: NDArray[np.int64], labels: Sequence[str], unit: str = "rows") -> Plot:
+    """counts: (C, C) of `unit` by given and predicted label. Coloured by the share of what has the given label."""
     from matplotlib.colors import PowerNorm
 
     kept = shown(counts)
@@ -57,12 +59,12 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
     table = counts[np.ix_(places, places)]
     shares = table / np.maximum(counts.sum(axis=1)[places, None], 1)
     size = len(places)
-    side = 3.2 + 0.42 * size if size <= WRITTEN else 4.5 + 0.115 * size
-    plot = Plot(side + 1, side if size <= WRITTEN else side - 0.5)
+    side = 3.2 + 0.42 * size if size <= WRITTEN else 2.3 + CELL * size
+    plot = Plot(side + 1, side)
     axes: Any = plot.subplots()
     # The root of the share: a twentieth has to be seen beside the nine tenths of the diagonal.
     image = axes.imshow(shares, cmap="Blues", norm=PowerNorm(0.5, 0, 1))
-    font = 9 if size <= WRITTEN else max(4.5, 8.5 - size / 30)
+    font = 9 if size <= WRITTEN else FONT
     named = [short(labels[place], 34 if size > WRITTEN else 40) for place in places]
     axes.set_xticks(range(size), named, rotation=90, fontsize=font)
     axes.set_yticks(range(size), named, fontsize=font)
@@ -83,6 +85,6 @@ def confusion(counts: NDArray[np.int64], labels: Sequence[str]) -> Plot:
             )
     bar = plot.colorbar(image, ax=axes, shrink=0.5, aspect=30, pad=0.01, format="{x:.0%}")
     bar.set_ticks([0, 0.05, 0.2, 0.5, 1])
-    bar.set_label("share of the given label's rows")
+    bar.set_label(f"share of the given label's {unit}")
     bar.outline.set_visible(False)
     return plot

@@ -5,8 +5,10 @@ from __future__ import annotations
 from hftransfer.errors import DataError, did_you_mean
 from hftransfer.report.views.answers import Answers
 from hftransfer.report.views.base import View
+from hftransfer.report.views.hidden import Hidden
 from hftransfer.report.views.numbers import Numbers
 from hftransfer.report.views.one_label import OneLabel
+from hftransfer.report.views.segments import Segments
 from hftransfer.report.views.several_labels import SeveralLabels
 from hftransfer.report.views.tags import Tags
 from hftransfer.report.views.texts import Texts
@@ -20,8 +22,10 @@ VIEWS: dict[str, type[View]] = {
     "tags": Tags,
     "answers": Answers,
     "texts": Texts,
+    "mask": Segments,
+    "": Hidden,
 }
-"""By the kind of the task's target column."""
+"""By the kind of the task's target column; the last where the texts themselves are the target."""
 
 
 def view(result: Result, split: str | None = None) -> View:

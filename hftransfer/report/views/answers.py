@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ EXACT, OVERLAPS, WRONG, SILENT, TOO_MUCH, RIGHTLY_SILENT = range(6)
 
 class Answers(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "without a right word, or where there is no answer, and with the highest score"
 
     @cached_property
     def told(self) -> dict[str, Any]:

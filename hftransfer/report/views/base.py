@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from hftransfer.errors import DataError
 from hftransfer.report import rows
@@ -21,6 +21,9 @@ Row = dict[str, Any]
 
 class View:
     """The predictions of one split, read once and added up. Subclasses say what they show; all of it may be nothing."""
+
+    worst_are: ClassVar[str] = "wrong, and with the highest score"
+    """What `errors` are."""
 
     def __init__(self, result: Result, split: str) -> None:
         self.result, self.split = result, split
@@ -39,6 +42,10 @@ class View:
         """What the rows are like."""
         yield from ()
 
+    def balance(self) -> Iterator[Part]:
+        """How many of its rows have each label: of runs that have not written it down for every split."""
+        yield from ()
+
     def calibration(self) -> Iterator[Part]:
         """How far its scores are to be believed."""
         yield from ()
@@ -52,6 +59,10 @@ class View:
             f"{self.result.task}: no row is right or wrong by itself",
             hint="its texts are in the predictions: " + str(self.file),
         )
+
+    def worst(self, count: int) -> NDArray[np.int64]:
+        """The places in the split of the rows of `errors`, each once. Raises DataError as that does."""
+        raise DataError(f"{self.result.task}: no row is right or wrong by itself")
 
     def doubtful(self, count: int) -> list[Row]:
         """Rows whose label is probably a mistake, the likeliest first; empty where nobody knows how to tell."""
@@ -73,8 +84,11 @@ class View:
             if isinstance(value, Mapping) and value:
                 yield _table(f"{name.replace('_', ' ')}, {self.split}", value)
 
-    def lengths(self, words: NDArray[np.int64] | None, wrong: NDArray[np.bool_] | None) -> Iterator[Part]:
-        """How long the inputs are, and whether that matters. words, wrong: (N,)."""
+    def lengths(
+        self, words: NDArray[np.int64] | None, wrong: NDArray[Any] | None, told: str = "share that is wrong"
+    ) -> Iterator[Part]:
+        """How long the inputs are, and whether that matters. words: (N,). wrong: (N,), whether each is, or how much of
+        each; told: what its mean is."""
         import numpy as np
 
         from hftransfer.report import plots
@@ -84,11 +98,11 @@ class View:
         middle, most = int(np.median(words)), int(words.max())
         yield Picture(
             "lengths",
-            "Length of texts",
+            "Length of texts in words",
             f"Histogram of the words of {len(words):,} {self.split} texts: half have at most {middle:,}, the longest "
             f"has {most:,}."
-            + (" Beside it, the share of rows that is wrong by length." if wrong is not None else ""),
-            lambda: plots.lengths({"texts": words}, wrong),
+            + (f" Beside it, the {told}, by length, with its 95 % interval." if wrong is not None else ""),
+            lambda: plots.lengths({"texts": words}, wrong, told),
         )
 
 

@@ -52,8 +52,8 @@ def score_table(
     )
 
 
-def confusions(counts: NDArray[np.int64], labels: Sequence[str]) -> Table:
-    """The commonest kinds of mistakes."""
+def confusions(counts: NDArray[np.int64], labels: Sequence[str], unit: str = "rows") -> Table:
+    """The commonest kinds of mistakes. unit: what is counted."""
     off = counts.copy()
     np.fill_diagonal(off, 0)
     kinds, there = int((off > 0).sum()), counts.sum(axis=1)
@@ -63,4 +63,4 @@ def confusions(counts: NDArray[np.int64], labels: Sequence[str]) -> Table:
         for row, column in zip(*np.unravel_index(order, off.shape), strict=True)
     ]
     caption = f"The commonest mistakes, of {kinds:,} kinds" if kinds > SHOWN else "The mistakes"
-    return Table(caption, ["label", "taken for", "rows", "of the label's"], found)
+    return Table(caption, ["label", "taken for", unit, f"of the label's {unit}"], found)

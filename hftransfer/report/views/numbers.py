@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ DRAWN = 4
 
 class Numbers(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "furthest off"
 
     @cached_property
     def told(self) -> tuple[NDArray[np.float64], NDArray[np.float64], Any]:
@@ -73,14 +75,25 @@ class Numbers(View):
     def data(self) -> Iterator[Part]:
         yield from self.lengths(self.told[2], None)
 
-    def errors(self, count: int) -> list[Row]:
-        """The largest residual, of several targets in units of each one's spread."""
+    @property
+    def _far(self) -> NDArray[np.float64]:
+        """(N, T): how far off every number is, in units of its target's spread."""
         true, said, _ = self.told
         spread = true.std(axis=0)
-        far = (np.abs(said - true) / np.where(spread > 0, spread, 1)).max(axis=1)
-        places = np.argsort(-far, kind="stable")[:count].tolist()
+        far: NDArray[np.float64] = np.abs(said - true) / np.where(spread > 0, spread, 1)
+        return far
+
+    def worst(self, count: int) -> NDArray[np.int64]:
+        return np.argsort(-self._far.max(axis=1), kind="stable")[:count]
+
+    def errors(self, count: int) -> list[Row]:
+        """The largest residual, of several targets in units of each one's spread."""
+        (true, said, _), far = self.told, self._far
+        places = self.worst(count).tolist()
         found = self.rows(places, self.target, "prediction")
         for row, place in zip(found, places, strict=True):
-            if true.shape[1] == 1:
-                row["off by"] = float(said[place, 0] - true[place, 0])
+            furthest = int(far[place].argmax())
+            if true.shape[1] > 1:
+                row["furthest off"] = self.result.labels[furthest]
+            row["off by"] = float(said[place, furthest] - true[place, furthest])
         return found

@@ -93,7 +93,7 @@ class OneLabel(View):
         yield class_scores(self.confused, labels, self.split)
         yield from self.tables()
 
-    def data(self) -> Iterator[Part]:
+    def balance(self) -> Iterator[Part]:
         from hftransfer.report import plots
 
         given, labels = self.confused.sum(axis=1), self.result.labels
@@ -107,6 +107,8 @@ class OneLabel(View):
             f"({labels[most]}).",
             lambda: plots.counts(given.tolist(), labels),
         )
+
+    def data(self) -> Iterator[Part]:
         yield from self.lengths(self.told.words, self.wrong)
 
     def calibration(self) -> Iterator[Part]:

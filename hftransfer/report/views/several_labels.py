@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -49,6 +49,10 @@ class Sums:
 class SeveralLabels(View):
     """See the module."""
 
+    worst_are: ClassVar[str] = (
+        "labels that were said with the highest score and are not there, or the other way round"
+    )
+
     @cached_property
     def sums(self) -> Sums:
         """The whole split, read once."""
@@ -69,10 +73,24 @@ class SeveralLabels(View):
         return np.concatenate([np.zeros(0, bool), *self.sums.wrong])
 
     def fails(self) -> Iterator[Part]:
+        from hftransfer.report import plots
+
+        labels, both = self.result.labels, self.sums.there + self.sums.said
+        some = np.flatnonzero(both)  # of a label that is neither there nor said there is no F1
+        f1 = (2 * self.sums.right[some] / both[some]).tolist()
+        if f1:
+            weakest = labels[int(some[int(np.argmin(f1))])]
+            yield Picture(
+                "labels",
+                "F1 of every label",
+                f"F1 of {len(some)} labels on {self.split}, from {min(f1):.3f} ({weakest}) to {max(f1):.3f}; "
+                f"{int(self._wrong.sum()):,} of {len(self._wrong):,} rows have a label too many or too few.",
+                lambda: plots.scores(f1, [labels[one] for one in some], "F1"),
+            )
         yield score_table(self.sums.right, self.sums.there, self.sums.said, self.result.labels, self.split)
         yield from self.tables()
 
-    def data(self) -> Iterator[Part]:
+    def balance(self) -> Iterator[Part]:
         from hftransfer.report import plots
 
         there, labels = self.sums.there, self.result.labels
@@ -83,12 +101,18 @@ class SeveralLabels(View):
             f"({labels[int(there.argmax())]}).",
             lambda: plots.counts(there.tolist(), labels),
         )
+
+    def data(self) -> Iterator[Part]:
         if self.sums.words and self.sums.words[0] is not None:
             yield from self.lengths(np.concatenate(self.sums.words), self._wrong)
 
     def calibration(self) -> Iterator[Part]:
         told = "Every label of every row is a guess; right is that the label is there."
         yield from self.sums.reliability.parts("guesses", told)
+
+    def worst(self, count: int) -> NDArray[np.int64]:
+        places = self.sums.worst[:, 1].astype(np.int64)
+        return places[np.sort(np.unique(places, return_index=True)[1])][:count]
 
     def errors(self, count: int) -> list[Row]:
         """Labels that were said with the highest score and are not there, or the other way round."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -39,6 +39,8 @@ class Sums:
 
 class Tags(View):
     """See the module."""
+
+    worst_are: ClassVar[str] = "the wrong word with the highest score of a row"
 
     @cached_property
     def sums(self) -> Sums:
@@ -100,7 +102,7 @@ class Tags(View):
         yield Table(
             f"Entities on {self.split}, by type: right; found with another boundary, another type, or both; missing; "
             "said where there is none",
-            ["type", *KINDS],
+            ["entity", *KINDS],
             [[name, *of.values()] for name, of in ordered.items()],
         )
         yield from self.tables()
@@ -116,7 +118,7 @@ class Tags(View):
             f"Confusion matrix of {len(labels)} tags over {counts.sum():,} words of {self.split}.",
             lambda: plots.confusion(counts, labels),
         )
-        yield confusions(counts, labels)
+        yield confusions(counts, labels, "words")
         yield class_scores(counts, labels, self.split)
         yield from self.tables()
 
