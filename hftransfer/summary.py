@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from hftransfer.locate import RUN_MODEL
@@ -60,17 +61,8 @@ class Summarized:
     def _repr_html_(self) -> str:
         """For a notebook. Without colours of its own, and with no style sheet: a notebook's page may drop it."""
         tables = "".join(html_table(*table) for table in self._tables())
-        facts = "".join(
-            f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
-            f'<td style="text-align:left;white-space:normal">{escape(text)}</td></tr>'
-            for name, text in self._facts().items()
-        )
-        following = "<br>".join(f"<code>{escape(line)}</code>" for line in self._next())
-        return (
-            f"<div><p><b>{escape(self._title())}</b></p>{tables}"
-            f'<table><tbody>{facts}<tr><td style="{GREY};text-align:left;vertical-align:top">next</td>'
-            f'<td style="text-align:left">{following}</td></tr></tbody></table></div>'
-        )
+        facts = html_facts([*self._facts().items()], {"next": self._next()})
+        return f"<div><p><b>{escape(self._title())}</b></p>{tables}{facts}</div>"
 
     def _title(self) -> str:
         return f"{self.task}, {self.strategy}, from {self.checkpoint['name']}"
@@ -165,6 +157,22 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
     table = f"<table><thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div style="overflow-x:auto">{table}</div>'  # where the page is narrow, it alone is moved
+
+
+def html_facts(
+    facts: Sequence[tuple[str, str]], code: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> str:
+    """A line for every fact, its name set back; code: name -> lines to be copied."""
+    cells = [(name, escape(text)) for name, text in facts]
+    cells += [
+        (name, "<br>".join(f"<code>{escape(line)}</code>" for line in lines)) for name, lines in code.items()
+    ]
+    lines = "".join(
+        f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
+        f'<td style="text-align:left;white-space:normal">{text}</td></tr>'
+        for name, text in cells
+    )
+    return f"<table><tbody>{lines}</tbody></table>"
 
 
 def number(value: Any) -> str:

@@ -52,7 +52,7 @@ def run(
         folder = runner.run_folder(f"{recipe.task.name}-{recipe.strategy.name}", resume=resume)
     done = 0
     try:
-        with _view(progress, f"{recipe.task.name}, {recipe.strategy.name}: {folder}") as show:
+        with _view(progress, recipe, folder) as show:
 
             def told(event: Event) -> None:
                 nonlocal done
@@ -95,17 +95,18 @@ def _launched() -> bool:
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def _view(progress: bool | None, name: str) -> AbstractContextManager[Watch]:
+def _view(progress: bool | None, recipe: Recipe, folder: Path | None) -> AbstractContextManager[Watch]:
     show = notebook_display()
     typing = show is not None or hasattr(sys, "ps1")
     wanted = typing if progress is None else progress
     if not wanted or os.environ.get("RANK", "0") != "0":
         return nullcontext(silent)
+    metric = recipe.training.best_metric
     if show is not None:
-        return NotebookView(show, name)
+        return NotebookView(show, f"{recipe.task.name}, {recipe.strategy.name}: {folder}", metric)
     from hftransfer.cli.progress import ProgressView
 
-    return ProgressView()
+    return ProgressView(metric)
 
 
 def _let_go(error: BaseException | None) -> None:

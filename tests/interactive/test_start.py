@@ -130,9 +130,9 @@ def test_a_script_is_told_nothing_unless_it_asks(
     assert "loading the data" in err
 
 
-def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     def shown(progress: bool | None) -> bool:
-        return isinstance(_view(progress, "x"), ProgressView)
+        return isinstance(_view(progress, recipe, None), ProgressView)
 
     assert [shown(None), shown(True), shown(False)] == [False, True, False]
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as at Python's prompt
