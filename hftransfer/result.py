@@ -11,6 +11,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hftransfer.by_split import BySplit, IntervalsBySplit
 from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
 from hftransfer.files import plain
 from hftransfer.inputs import input_rows
@@ -91,6 +92,11 @@ class Result(Summarized):
     evidence: Mapping[str, Any] = field(default_factory=dict)
     calibration: Mapping[str, Any] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        # As JSON they are mappings; here they say what to write where somebody forgets the split.
+        object.__setattr__(self, "metrics", BySplit(self.metrics))
+        object.__setattr__(self, "intervals", IntervalsBySplit(self.intervals))
+
     def to_dict(self) -> dict[str, Any]:
         """As result.json holds it."""
         facts = {"schema": SCHEMA, **dataclasses.asdict(self)}
@@ -108,7 +114,7 @@ class Result(Summarized):
                 hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume, "
                 f"or in Python: ht.run(recipe, output={str(run_dir)!r}, resume=True)"
                 if unfinished
-                else "a run is the folder that `hftransfer run` names at its end",
+                else _runs_in(run_dir),
             )
         facts = json.loads(file.read_text(encoding="utf-8"))
         if facts.pop("schema", None) != SCHEMA:
@@ -157,7 +163,7 @@ class Result(Summarized):
         note: is told what a user must know (texts cut). Raises DataError for inputs that are not what the task takes.
         """
         task = self.recipe.task
-        rows = input_rows(task, inputs, roles=self.inputs)
+        rows = input_rows(task, inputs, roles=self.inputs, columns=self.recipe.data.columns)
         output = Path(output) if isinstance(output, str) else output
         if output is not None:
             check_output(output)
@@ -332,6 +338,15 @@ class Result(Summarized):
         from hftransfer.inference import Predictor
 
         return Predictor(self.model, self.recipe.task, limit=self.max_length)
+
+
+def _runs_in(folder: Path) -> str:
+    """What to say of a folder that is no run: the newest of those that are in it."""
+    inside = [one.parent for one in folder.glob(f"*/{RunDirectory(folder).result.name}")]
+    if not inside:
+        return "a run is the folder that `hftransfer run` names at its end, and `result.run_dir` in Python"
+    newest = max(inside, key=lambda run: RunDirectory(run).result.stat().st_mtime)
+    return f"runs are in it; the newest that is finished: {newest}"
 
 
 def _opened(data: DataSection) -> tuple[Source, str]:

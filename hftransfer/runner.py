@@ -13,7 +13,7 @@ from hftransfer.errors import RunDirectoryError, asked_by
 from hftransfer.evidence import check_arms, has_evidence
 from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.lint import Finding, lint, refuse_leakage, sentences
-from hftransfer.recipe import Recipe, dump_recipe
+from hftransfer.recipe import Recipe, check_recipe, dump_recipe
 from hftransfer.registry import METRICS
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -41,8 +41,9 @@ class Plan:
 def resolve(recipe: Recipe) -> Plan:
     """Find every mistake that can be found without reading rows or weights. Fast; imports no torch.
 
-    Raises RecipeError, DataError or CheckpointError; InputError where a package is missing.
+    Raises RecipeError, DataError or CheckpointError; InputError where a package is missing, and for what is no recipe.
     """
+    check_recipe(recipe)
     for name in recipe.metrics:
         METRICS.get(name).check_installed()
     check_installed(recipe.training.trackers)
@@ -107,6 +108,7 @@ def check(recipe: Recipe, *, download: bool = False, data: bool = False) -> Chec
     and is not raised.
     Raises InputError.
     """
+    check_recipe(recipe)
     if data:
         return _check_data(recipe, download)
     plan = resolve(recipe)

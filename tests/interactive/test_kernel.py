@@ -139,7 +139,7 @@ def test_a_wrong_column_is_answered_in_python(kernel: Kernel) -> None:
 
 
 def test_a_name_in_place_of_a_recipe(kernel: Kernel) -> None:
-    assert "write ht.run(ht.load_recipe('quickstart'))" in kernel("ht.run('quickstart')").error
+    assert "write ht.load_recipe('quickstart') in its place" in kernel("ht.run('quickstart')").error
 
 
 def test_a_recipe_is_shown_without_its_rows(kernel: Kernel) -> None:

@@ -51,8 +51,8 @@ def recipe(tiny_checkpoint: Callable[..., Path], frame: pd.DataFrame) -> Recipe:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("quickstart", "write ht.run(ht.load_recipe('quickstart'))"),
-        ({"checkpoint": "x"}, "write ht.Recipe(...)"),
+        ("quickstart", "write ht.load_recipe('quickstart') in its place"),
+        ({"checkpoint": "x"}, "write ht.Recipe(**...) of it"),
     ],
 )
 def test_what_is_no_recipe(value: Any, said: str) -> None:
@@ -132,7 +132,7 @@ def test_a_script_is_told_nothing_unless_it_asks(
 
 def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     def shown(progress: bool | None) -> bool:
-        return isinstance(_view(progress, recipe, None), ProgressView)
+        return isinstance(_view(progress, recipe, "x"), ProgressView)
 
     assert [shown(None), shown(True), shown(False)] == [False, True, False]
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as at Python's prompt
