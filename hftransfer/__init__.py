@@ -12,6 +12,7 @@ Importing this package loads no torch; the names below are loaded when they are 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -36,6 +37,9 @@ if TYPE_CHECKING:
     from hftransfer.result import Result
     from hftransfer.runner import check, load_run
     from hftransfer.tasks.base import Prediction
+
+# In a notebook tqdm, which other libraries import, complains of a package for its own bars, which are not shown.
+warnings.filterwarnings("ignore", message="IProgress not found", module="tqdm")
 
 _HOMES = {
     "hftransfer.comparison": ("Comparison", "compare"),

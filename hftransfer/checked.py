@@ -8,7 +8,6 @@ from html import escape
 from typing import Any
 
 from hftransfer.lint import Finding
-from hftransfer.lint.findings import percent
 from hftransfer.summary import html_facts, html_table
 
 LABELS = 10
@@ -68,15 +67,13 @@ class Check:
         printer.text(str(self))
 
     def _repr_html_(self) -> str:
-        rows = [
-            [one.check, one.severity, ", ".join(one.splits), f"{one.rows:,}", percent(one.rows, one.of)]
-            for one in self.lint
-        ]
-        table = html_table(["lint", "", "splits", "rows", "share"], rows) if rows else ""
+        rows = [[one.check, one.severity, one.message] for one in self.lint]
+        table = html_table(["lint", "", "found"], rows, texts=True) if rows else ""
         found = "".join(
-            f"<p><b>{escape(one.check)}</b>: {escape(one.message)}<br>"
+            f"<p><b>{escape(one.check)}</b><br>"
             + "".join(f"{escape(str(example))}<br>" for example in one.examples)
             + f"what to do: {escape(one.advice)}</p>"
             for one in self.lint
+            if one.severity != "info"
         )
         return f"<div>{html_facts(self.told())}{table}{found}</div>"

@@ -41,11 +41,9 @@ def input_rows(
     rows = [_row(number, value, kinds) for number, value in enumerate(inputs, 1)]
     if not rows:
         raise DataError("there is nothing to predict: the list of inputs is empty")
-    columns: dict[str, Any] = {role: [row[role] for row in rows] for role in roles}
-    features = datasets.Features(
-        {role: KINDS[kind].feature_of(columns[role]) for role, kind in kinds.items()}
-    )
-    return datasets.Dataset.from_dict(columns, features=features)
+    values: dict[str, Any] = {role: [row[role] for row in rows] for role in roles}
+    features = datasets.Features({role: KINDS[kind].feature_of(values[role]) for role, kind in kinds.items()})
+    return datasets.Dataset.from_dict(values, features=features)
 
 
 def _listed(inputs: Any, names: Mapping[str, Any]) -> Any:

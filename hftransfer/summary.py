@@ -144,11 +144,11 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     ]
 
 
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts, escaped: the first column to the left, the others, which hold numbers, to the right."""
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool = False) -> str:
+    """A table, escaped: the first column to the left, the others, which hold numbers unless `texts`, to the right."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        sides = ["left", *["right"] * (len(cells) - 1)]
+        sides = ["left", *["left" if texts else "right"] * (len(cells) - 1)]
         return "".join(
             f'<{tag} style="text-align:{side};white-space:nowrap">{escape(cell)}</{tag}>'
             for cell, side in zip(cells, sides, strict=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
@@ -34,7 +33,6 @@ def notebook_display() -> Display | None:
         return None
     from IPython import display
 
-    _without_a_warning_of_tqdm()
     shown: list[Any] = []
 
     def show(bundle: Bundle) -> None:
@@ -44,13 +42,6 @@ def notebook_display() -> Display | None:
             shown.append(display.display(bundle, raw=True, display_id=True))
 
     return show
-
-
-def _without_a_warning_of_tqdm() -> None:
-    """Import it here, quietly: in a notebook it complains of a package for its own bars, which are not shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tqdm.auto  # noqa: F401
 
 
 class NotebookView:

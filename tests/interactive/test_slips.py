@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -223,6 +224,10 @@ def test_a_check_shows_itself() -> None:
     html, text = check._repr_html_(), str(check)
     assert "<script" not in html
     assert html.count("&lt;script&gt;") == 3
+    assert "mend it" in html
+    quiet = Check(lint=(replace(found, severity="info"),))._repr_html_()
+    assert "leakage" in quiet
+    assert "mend it" not in quiet  # what does not matter is counted, and no more
     for line in (
         "recipe      is right",
         "data        40 train; 2 labels: a, b",
