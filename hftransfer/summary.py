@@ -148,10 +148,12 @@ def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: b
     """A table, escaped: the first column to the left, the others, which hold numbers unless `texts`, to the right."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        sides = ["left", *["left" if texts else "right"] * (len(cells) - 1)]
+        styles = ["text-align:left;white-space:nowrap"]
+        rest = "text-align:left;white-space:normal" if texts else "text-align:right;white-space:nowrap"
+        styles += [rest] * (len(cells) - 1)
         return "".join(
-            f'<{tag} style="text-align:{side};white-space:nowrap">{escape(cell)}</{tag}>'
-            for cell, side in zip(cells, sides, strict=True)
+            f'<{tag} style="{style}">{escape(cell)}</{tag}>'
+            for cell, style in zip(cells, styles, strict=True)
         )
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
