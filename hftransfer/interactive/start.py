@@ -18,7 +18,7 @@ from hftransfer.recipe import Recipe, check_options, check_recipe
 from hftransfer.recipe.memory import in_memory
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
-from hftransfer.training.events import Begin, Event, Step
+from hftransfer.training.events import Begin, Event, Stage, Step
 
 Watch = Callable[[Event], None]
 OPTIONS = ("output", "resume", "processes", "progress", "watch")
@@ -56,14 +56,15 @@ def run(
     folder = None if output is None else Path(output)
     if folder is None and not _launched():
         folder = runner.run_folder(f"{recipe.task.name}-{recipe.strategy.name}", resume=resume)
-    done = 0
+    done, compared = 0, ""
     try:
         with _view(progress, recipe, str(folder)) as show:
             _look_first(recipe)
 
             def told(event: Event) -> None:
-                nonlocal done
-                done = event.step if isinstance(event, Begin | Step) else done
+                nonlocal done, compared
+                compared = event.within if isinstance(event, Stage) else compared
+                done = event.step if isinstance(event, Begin | Step) and not compared else done
                 show(event)
                 watch(event)
 
@@ -78,7 +79,8 @@ def run(
     except KeyboardInterrupt:
         pass
     # Outside of the handler, so that it holds nothing of the training: see `_let_go`.
-    raise Interrupted(_how_to_go_on(folder, done, processes))
+    when = f"while it was compared with {compared}" if compared else f"after step {done:,}" if done else ""
+    raise Interrupted(_how_to_go_on(folder, when, processes))
 
 
 def plan(recipe: Recipe, *, progress: bool | None = None, watch: Watch = silent) -> Estimate:
@@ -138,11 +140,10 @@ def _let_go(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _how_to_go_on(folder: Path | None, done: int, processes: int) -> str:
+def _how_to_go_on(folder: Path | None, when: str, processes: int) -> str:
     if folder is None or not RunDirectory(folder).recipe.is_file():
         return "interrupted before training began; nothing was written"
     arguments: dict[str, Any] = {"output": str(folder), "resume": True}
     arguments |= {"processes": processes} if processes > 1 else {}
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    after = f" after step {done:,}" if done else ""
-    return f"interrupted{after}\n  to go on from the last checkpoint: ht.run(recipe, {written})"
+    return f"{f'interrupted {when}'.strip()}\n  to go on from the last checkpoint: ht.run(recipe, {written})"

@@ -113,7 +113,9 @@ def test_its_model_is_better_than_chance(kernel: Kernel) -> None:
 
 def test_its_rows_are_looked_at_first(kernel: Kernel) -> None:
     (seen,) = outputs(kernel, "ht.check")
-    assert seen.data["text/plain"].startswith("recipe      is right\ndata        195 train, 30 validation, 75 test; 10")
+    assert seen.data["text/plain"].startswith(
+        "recipe      is right\ndata        195 train, 30 validation, 75 test; 10"
+    )
     assert "parameters are trained" in seen.data["text/html"]
 
 

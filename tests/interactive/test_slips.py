@@ -85,6 +85,13 @@ def test_what_is_no_recipe(function: Any) -> None:
         assert error.value.hint == hint
 
 
+def test_a_recipe_of_what_has_no_name() -> None:
+    call: Any = ht.Recipe
+    with pytest.raises(RecipeError, match="sections are given by name") as error:
+        call("quickstart")
+    assert "ht.load_recipe(NAME)" in str(error.value)
+
+
 def test_a_recipe_does_not_change(of: Callable[..., ht.Recipe], frame: pd.DataFrame) -> None:
     recipe = of(frame)
     with pytest.raises(InputError, match="`epochs` stays 4") as error:
