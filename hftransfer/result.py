@@ -281,7 +281,10 @@ class Result(Summarized):
         from hftransfer.report import view
 
         seen = view(self, split)
-        return pandas.DataFrame(seen.doubtful(n) if labels else seen.errors(n))
+        rows = seen.doubtful(n) if labels else seen.errors(n)
+        return (
+            pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=["row", *self.inputs, "prediction"])
+        )
 
     def plot(self, name: str | None = None) -> Plot:
         """A plot of the run, as a matplotlib figure: `confusion`, `loss`, ...; by default what says most of the task.

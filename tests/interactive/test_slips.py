@@ -24,6 +24,7 @@ from hftransfer.lint.findings import Example, Finding
 from hftransfer.planning import Estimate
 from hftransfer.registry import TASKS
 from hftransfer.runner import load_data, resolve
+from hftransfer.tasks.label_predictions import one_label, several_labels
 
 
 @pytest.fixture(scope="module")
@@ -203,6 +204,18 @@ def test_inputs_as_they_come() -> None:
     with pytest.raises(DataError) as error:
         asked("a cat")
     assert error.value.hint == "write predict(['a cat'])"
+
+
+def test_an_answer_of_many_labels_is_short() -> None:
+    scores = np.array([[0.5, 0.25, 0.125, 0.0625, 0.0625]])
+    (one,) = one_label(np.array([0]), scores, "abcde").answers
+    assert (
+        repr(one)
+        == "Label(label='a', score=0.5000, scores={'a': 0.5000, 'b': 0.2500, 'c': 0.1250, ... 2 more})"
+    )
+    assert len(one.scores) == 5
+    (two,) = several_labels(np.array([[1, 1, 0]]), scores[:, :3], "abc").answers
+    assert repr(two) == "Labels(labels=('a', 'b'), scores={'a': 0.5000, 'b': 0.2500, 'c': 0.1250})"
 
 
 # --- what is shown ---------------------------------------------------------------------------------------------
