@@ -12,6 +12,7 @@ Importing this package loads no torch; the names below are loaded when they are 
 from __future__ import annotations
 
 import importlib
+import warnings
 from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
@@ -29,13 +30,16 @@ if TYPE_CHECKING:
         TrainingError,
     )
     from hftransfer.hub.push import Pushed, push
-    from hftransfer.interactive import run
-    from hftransfer.planning import Estimate, plan
+    from hftransfer.interactive import plan, run
+    from hftransfer.planning import Estimate
     from hftransfer.recipe import Recipe, dump_recipe, load_recipe, recipe_schema
     from hftransfer.registry import METRICS, STRATEGIES, TASKS
     from hftransfer.result import Result
     from hftransfer.runner import check, load_run
     from hftransfer.tasks.predictions import Prediction
+
+# In a notebook tqdm, which other libraries import, complains of a package for its own bars, which are not shown.
+warnings.filterwarnings("ignore", message="IProgress not found", module="tqdm")
 
 _HOMES = {
     "hftransfer.comparison": ("Comparison", "compare"),
@@ -50,8 +54,8 @@ _HOMES = {
         "TrainingError",
     ),
     "hftransfer.hub": ("Pushed", "push"),
-    "hftransfer.planning": ("Estimate", "plan"),
-    "hftransfer.interactive": ("run",),
+    "hftransfer.planning": ("Estimate",),
+    "hftransfer.interactive": ("plan", "run"),
     "hftransfer.recipe": ("Recipe", "dump_recipe", "load_recipe", "recipe_schema"),
     "hftransfer.registry": ("METRICS", "STRATEGIES", "TASKS"),
     "hftransfer.result": ("Result",),
@@ -92,9 +96,14 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name not in _HOME_OF:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from hftransfer.errors import nearest
+
+        close = nearest(name, __all__)
+        hint = f"; did you mean `{close}`?" if close else ""
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}{hint}")
     return getattr(importlib.import_module(_HOME_OF[name]), name)
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    own = (name for name in globals() if name.startswith("__"))
+    return sorted({*own, *__all__})  # and not what only happens to be here: people complete names from it

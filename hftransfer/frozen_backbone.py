@@ -90,7 +90,7 @@ def _cached(job: Job, asked: Asked, clock: Clock) -> dict[str, Examples]:
             sides.append(values)
         cached[name] = _examples(job, name, [_combined(one) for one in zip(*sides, strict=True)])
     if kept:
-        clock.note([f"what it said of {kept} of {total} rows was kept from before"])
+        clock.note([f"what the backbone says of {kept} of {total} rows was kept from before"])
     if job.compute.is_main_process:
         evict()
     return cached

@@ -34,16 +34,17 @@ from hftransfer.training.optimizer import warmup_steps
 
 
 class Clock:
-    """Tells the watcher what happens, and keeps how long each stage took."""
+    """Tells the watcher what happens, and keeps how long each stage took. within: see `Stage`."""
 
-    def __init__(self, tell: Callable[[Event], None]) -> None:
+    def __init__(self, tell: Callable[[Event], None], within: str = "") -> None:
         self.tell = tell
+        self._within = within
         self.seconds: dict[str, float] = {}
         self._start = time.perf_counter()
 
     @contextmanager
     def __call__(self, name: str, title: str) -> Iterator[None]:
-        self.tell(Stage(name, title))
+        self.tell(Stage(name, title, self._within))
         start = time.perf_counter()
         yield
         self.seconds[name] = time.perf_counter() - start

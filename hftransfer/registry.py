@@ -24,6 +24,15 @@ class Options(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True, allow_inf_nan=False)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        """Raises InputError for an option: what has been checked does not change."""
+        if name in type(self).model_fields:
+            raise InputError(
+                f"a recipe does not change: `{name}` stays {getattr(self, name)!r}",
+                hint='make another: ht.Recipe(**{**dict(recipe), "training": {"epochs": 5}})',
+            )
+        super().__setattr__(name, value)
+
 
 class Part(Options):
     """Base of a task or a strategy: its fields are the options a recipe may give it.

@@ -10,6 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hftransfer.by_split import BySplit, IntervalsBySplit
 from hftransfer.errors import DataError, RunDirectoryError, did_you_mean
 from hftransfer.inputs import input_rows
 from hftransfer.other_rows import counted, only_table, open_rows, section_for, shown
@@ -46,6 +47,11 @@ class Scored:
 class Result(Summarized):
     """A finished run: its facts (metrics, baselines, cost and all else that `Outcome` tells), and the trained model."""
 
+    def __post_init__(self) -> None:
+        # As JSON they are mappings; here they say what to write where somebody forgets the split.
+        object.__setattr__(self, "metrics", BySplit(self.metrics))
+        object.__setattr__(self, "intervals", IntervalsBySplit(self.intervals))
+
     @classmethod
     def read(cls, run_dir: Path) -> Result:
         """The result of a finished run. Raises RunDirectoryError when there is none, or of a newer version."""
@@ -57,7 +63,7 @@ class Result(Summarized):
                 hint=f"go on with it: hftransfer run {RunDirectory(run_dir).recipe} --output {run_dir} --resume, "
                 f"or in Python: ht.run(recipe, output={str(run_dir)!r}, resume=True)"
                 if unfinished
-                else "a run is the folder that `hftransfer run` names at its end",
+                else _runs_in(run_dir),
             )
         facts = json.loads(file.read_text(encoding="utf-8"))
         if facts.pop("schema", None) != SCHEMA:
@@ -106,7 +112,7 @@ class Result(Summarized):
         note: is told what a user must know (texts cut). Raises DataError for inputs that are not what the task takes.
         """
         task = self.recipe.task
-        rows = input_rows(task, inputs, roles=self.inputs)
+        rows = input_rows(task, inputs, roles=self.inputs, columns=self.recipe.data.columns)
         output = Path(output) if isinstance(output, str) else output
         if output is not None:
             check_output(output)
@@ -225,7 +231,10 @@ class Result(Summarized):
         from hftransfer.report import view
 
         seen = view(self, split)
-        return pandas.DataFrame(seen.doubtful(n) if labels else seen.errors(n))
+        rows = seen.doubtful(n) if labels else seen.errors(n)
+        return (
+            pandas.DataFrame(rows) if rows else pandas.DataFrame(columns=["row", *self.inputs, "prediction"])
+        )
 
     def plot(self, name: str | None = None) -> Plot:
         """A plot of the run, as a matplotlib figure: `confusion`, `loss`, ...; by default what says most of the task.
@@ -269,3 +278,12 @@ class Result(Summarized):
         from hftransfer.inference import Predictor
 
         return Predictor(self.model, self.recipe.task, limit=self.max_length)
+
+
+def _runs_in(folder: Path) -> str:
+    """What to say of a folder that is no run: the newest of those that are in it."""
+    inside = [one.parent for one in folder.glob(f"*/{RunDirectory(folder).result.name}")]
+    if not inside:
+        return "a run is the folder that `hftransfer run` names at its end, and `result.run_dir` in Python"
+    newest = max(inside, key=lambda run: RunDirectory(run).result.stat().st_mtime)
+    return f"runs are in it; the newest that is finished: {newest}"

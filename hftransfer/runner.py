@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hftransfer.checked import Check
 from hftransfer.checkpoint import find_checkpoint
 from hftransfer.errors import RunDirectoryError, asked_by
 from hftransfer.evidence import check_arms, has_evidence
 from hftransfer.hub import check_rights, fetch, is_repo, push
 from hftransfer.lint import Finding, lint, refuse_leakage, sentences
-from hftransfer.recipe import Recipe, dump_recipe
+from hftransfer.recipe import Recipe, check_recipe, dump_recipe
 from hftransfer.registry import METRICS
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -40,8 +41,9 @@ class Plan:
 def resolve(recipe: Recipe) -> Plan:
     """Find every mistake that can be found without reading rows or weights. Fast; imports no torch.
 
-    Raises RecipeError, DataError or CheckpointError; InputError where a package is missing.
+    Raises RecipeError, DataError or CheckpointError; InputError where a package is missing, and for what is no recipe.
     """
+    check_recipe(recipe)
     for name in recipe.metrics:
         METRICS.get(name).check_installed()
     check_installed(recipe.training.trackers)
@@ -98,22 +100,6 @@ def _lint(recipe: Recipe, splits: Splits) -> tuple[Finding, ...]:
     )
 
 
-@dataclass(frozen=True)
-class Check:
-    """What `check` saw. examples: rows of every split. unchecked: what lies on the Hub and was not looked at.
-
-    lint: what the rows show, all of it; what matters of it is in `findings`, too.
-    """
-
-    examples: Mapping[str, int]
-    labels: tuple[str, ...]
-    parameters: Mapping[str, int]
-    steps: int | None
-    findings: tuple[str, ...]
-    unchecked: tuple[str, ...]
-    lint: tuple[Finding, ...] = ()
-
-
 def check(recipe: Recipe, *, download: bool = False, data: bool = False) -> Check:
     """Find everything that can be wrong without training: the recipe, its data, its checkpoint, how they fit.
 
@@ -122,13 +108,14 @@ def check(recipe: Recipe, *, download: bool = False, data: bool = False) -> Chec
     and is not raised.
     Raises InputError.
     """
+    check_recipe(recipe)
     if data:
         return _check_data(recipe, download)
     plan = resolve(recipe)
     remote = [f"data.source {recipe.data.source}"] * plan.source.remote
     remote += [f"checkpoint {plan.checkpoint}"] * (not Path(plan.checkpoint).is_dir())
     if plan.source.remote and not download:
-        return Check({}, (), {}, None, (), tuple(remote))
+        return Check(unchecked=tuple(remote))
     splits = load_data(plan)
     found = _lint(recipe, splits)
     refuse_leakage(found)
@@ -137,22 +124,33 @@ def check(recipe: Recipe, *, download: bool = False, data: bool = False) -> Chec
         from hftransfer.job import check_fit
 
         check_fit(recipe, splits)
-        return Check(splits.sizes, splits.labels, {}, None, splits.findings, tuple(remote), found)
+        return _seen(recipe, splits, lint=found, unchecked=tuple(remote))
     from hftransfer.job import prepare
     from hftransfer.other_head import with_other_head
     from hftransfer.training.compute import make_accelerator
 
     job = with_other_head(prepare(recipe, splits, make_accelerator(recipe.training)))
-    findings = (*splits.findings, *job.findings)
-    return Check(splits.sizes, splits.labels, job.parameters, job.steps, findings, (), found)
+    seen = _seen(recipe, splits, parameters=job.parameters, steps=job.steps, lint=found)
+    return replace(seen, findings=(*splits.findings, *job.findings))
 
 
 def _check_data(recipe: Recipe, download: bool) -> Check:
     source = _source(recipe)
     if source.remote and not download:
-        return Check({}, (), {}, None, (), (f"data.source {recipe.data.source}",))
+        return Check(unchecked=(f"data.source {recipe.data.source}",))
     splits = load_data(Plan(recipe, source, recipe.checkpoint.name))
-    return Check(splits.sizes, splits.labels, {}, None, splits.findings, (), _lint(recipe, splits))
+    return _seen(recipe, splits, lint=_lint(recipe, splits))
+
+
+def _seen(recipe: Recipe, splits: Splits, **more: Any) -> Check:
+    return Check(
+        splits.sizes,
+        splits.labels,
+        findings=splits.findings,
+        batch_size=recipe.training.batch_size,
+        numbers=getattr(recipe.task, "problem_type", None) == "regression",
+        **more,
+    )
 
 
 def load_run(run: str | Path) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from html import escape
+from types import MappingProxyType
 from typing import Any
 
 from hftransfer.locate import RUN_MODEL
@@ -43,17 +44,8 @@ class Summarized(Outcome):
     def _repr_html_(self) -> str:
         """For a notebook. Without colours of its own, and with no style sheet: a notebook's page may drop it."""
         tables = "".join(html_table(*table) for table in self._tables())
-        facts = "".join(
-            f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
-            f'<td style="text-align:left;white-space:normal">{escape(text)}</td></tr>'
-            for name, text in self._facts().items()
-        )
-        following = "<br>".join(f"<code>{escape(line)}</code>" for line in self._next())
-        return (
-            f"<div><p><b>{escape(self._title())}</b></p>{tables}"
-            f'<table><tbody>{facts}<tr><td style="{GREY};text-align:left;vertical-align:top">next</td>'
-            f'<td style="text-align:left">{following}</td></tr></tbody></table></div>'
-        )
+        facts = html_facts([*self._facts().items()], {"next": self._next()})
+        return f"<div><p><b>{escape(self._title())}</b></p>{tables}{facts}</div>"
 
     def _title(self) -> str:
         return f"{self.task}, {self.strategy}, from {self.checkpoint['name']}"
@@ -135,19 +127,37 @@ def text_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str
     ]
 
 
-def html_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of texts, escaped: the first column to the left, the others, which hold numbers, to the right."""
+def html_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, texts: bool = False) -> str:
+    """A table, escaped: the first column to the left, the others, which hold numbers unless `texts`, to the right."""
 
     def line(cells: Sequence[str], tag: str) -> str:
-        sides = ["left", *["right"] * (len(cells) - 1)]
+        styles = ["text-align:left;white-space:nowrap"]
+        rest = "text-align:left;white-space:normal" if texts else "text-align:right;white-space:nowrap"
+        styles += [rest] * (len(cells) - 1)
         return "".join(
-            f'<{tag} style="text-align:{side};white-space:nowrap">{escape(cell)}</{tag}>'
-            for cell, side in zip(cells, sides, strict=True)
+            f'<{tag} style="{style}">{escape(cell)}</{tag}>'
+            for cell, style in zip(cells, styles, strict=True)
         )
 
     body = "".join(f"<tr>{line(row, 'td')}</tr>" for row in rows)
     table = f"<table><thead><tr>{line(header, 'th')}</tr></thead><tbody>{body}</tbody></table>"
     return f'<div style="overflow-x:auto">{table}</div>'  # where the page is narrow, it alone is moved
+
+
+def html_facts(
+    facts: Sequence[tuple[str, str]], code: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> str:
+    """A line for every fact, its name set back; code: name -> lines to be copied."""
+    cells = [(name, escape(text)) for name, text in facts]
+    cells += [
+        (name, "<br>".join(f"<code>{escape(line)}</code>" for line in lines)) for name, lines in code.items()
+    ]
+    lines = "".join(
+        f'<tr><td style="{GREY};text-align:left;vertical-align:top">{escape(name)}</td>'
+        f'<td style="text-align:left;white-space:normal">{text}</td></tr>'
+        for name, text in cells
+    )
+    return f"<table><tbody>{lines}</tbody></table>"
 
 
 def number(value: Any) -> str:

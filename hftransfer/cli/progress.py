@@ -8,10 +8,6 @@ a training. Whatever a bar or a colour shows is there in words, too.
 from __future__ import annotations
 
 import time
-from collections import deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
 
 from rich.console import Group, RenderableType
 from rich.live import Live
@@ -23,85 +19,14 @@ from rich.text import Text
 from hftransfer.cli.console import err
 from hftransfer.cli.facts import print_facts
 from hftransfer.planning.told import duration
+from hftransfer.told import Pace, Training, numbers, rows_told, stage_told, training_told, when
 from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 LINES = 10
 """Of a training, where there is no terminal."""
-WINDOW = 30.0
-"""Seconds that the examples a second are of."""
 REFRESH = 2.0
 """Times a second: often enough to see that it goes on, seldom enough to be read aloud."""
 BAR = 24
-
-
-@dataclass
-class Pace:
-    """How fast something goes: (when, how much is done), of the last half a minute."""
-
-    seen: deque[tuple[float, int]] = field(default_factory=deque)
-    start: tuple[float, int] | None = None
-
-    def note(self, done: int) -> None:
-        """So much is done by now."""
-        now = time.monotonic()
-        self.start = self.start or (now, done)
-        self.seen.append((now, done))
-        while len(self.seen) > 2 and now - self.seen[0][0] > WINDOW:
-            self.seen.popleft()
-
-    def pause(self) -> None:
-        """What has passed since was spent on something else, and is no part of the rate."""
-        if self.seen:
-            passed = time.monotonic() - self.seen[-1][0]
-            self.seen = deque((moment + passed, done) for moment, done in self.seen)
-
-    @property
-    def rate(self) -> float | None:
-        """A second, lately."""
-        if len(self.seen) < 2:
-            return None
-        (before, less), (now, more) = self.seen[0], self.seen[-1]
-        return (more - less) / (now - before) if now > before else None
-
-    def left(self, total: int) -> float | None:
-        """Seconds until all are done, at the pace since the start."""
-        if self.start is None or not self.seen:
-            return None
-        (then, less), (now, more) = self.start, self.seen[-1]
-        return (total - more) * (now - then) / (more - less) if more > less else None
-
-
-@dataclass
-class Training:
-    """What is known of the training that goes on."""
-
-    begin: Begin
-    metric: str | None = None
-    step: Step | None = None
-    best: Evaluation | None = None
-    last: Evaluation | None = None
-    examples: Pace = field(default_factory=Pace)
-    steps: Pace = field(default_factory=Pace)
-
-    def told(self) -> list[str]:
-        """Loss, rate, examples a second and time left; the best so far."""
-        lines = []
-        if self.step is not None:
-            parts = [f"loss {self.step.loss:.4f}", f"rate {self.step.learning_rate:.1e}"]
-            speed, left = self.examples.rate, self.steps.left(self.begin.steps)
-            if speed is not None:
-                parts.append(f"{speed:,.1f} examples/s")
-            if left:
-                parts.append(f"about {duration(left)} left")
-            if self.step.step == self.begin.steps:
-                parts.append("all steps taken")
-            lines.append(", ".join(parts))
-        if self.best is not None and self.last is not None:
-            line = f"best so far, after {_when(self.best)}: {_one(self.best, self.metric)}"
-            if self.last is not self.best:
-                line += f"; last {_one(self.last, self.metric)}"
-            lines.append(line)
-        return lines
 
 
 class ProgressView:
@@ -146,8 +71,7 @@ class ProgressView:
             case Note(message):
                 print_facts(err, [("note", message)])
             case Loaded():
-                rows = ", ".join(f"{count:,} {split}" for split, count in event.examples.items())
-                print_facts(err, [("data", rows + (f"; {event.labels} labels" if event.labels else ""))])
+                print_facts(err, [("data", rows_told(event))])
             case Extraction():
                 self._extraction(event)
             case Begin():
@@ -163,7 +87,7 @@ class ProgressView:
         self._stage, self._since = stage, time.monotonic()
         self._asked, self._training, self._shown, self._lines = Pace(), None, 0, ()
         if not self.moving:
-            _line(f"[dim]{escape(stage.title)} ...[/dim]")
+            _line(f"[dim]{escape(stage_told(stage))} ...[/dim]")
 
     def _extraction(self, event: Extraction) -> None:
         self._asked.note(event.rows)
@@ -179,17 +103,8 @@ class ProgressView:
     def _begin(self, event: Begin) -> None:
         self._training, self._shown = Training(event, self._metric), 0
         self._training.steps.note(event.step)
-        if not event.steps:
-            print_facts(err, [("training", f"{event.examples:,} examples, all at once")])
-            return
-        share = event.trained_parameters / event.total_parameters
-        resumed = f", going on after step {event.step}" if event.step else ""
-        epochs = "epoch" if event.epochs == 1 else "epochs"
-        text = (
-            f"{event.examples:,} examples, {event.steps:,} steps in {event.epochs} {epochs}{resumed}; "
-            f"{event.trained_parameters:,} of {event.total_parameters:,} parameters are trained ({share:.2%})"
-        )
-        print_facts(err, [("head" if self._stage.name == "probe" else "training", text)])
+        head = event.steps and self._stage.name == "probe"
+        print_facts(err, [("head" if head else "training", training_told(event))])
 
     def _step(self, event: Step) -> None:
         training = self._training
@@ -214,7 +129,7 @@ class ProgressView:
             self._draw(training)
         else:
             mark = " [green](best so far)[/green]" if event.best else ""
-            _line(f"  {_when(event)}: {numbers(event.metrics)}{mark}")
+            _line(f"  {when(event)}: {numbers(event.metrics)}{mark}")
 
     # --- the block --------------------------------------------------------------------------------------------
 
@@ -230,7 +145,7 @@ class ProgressView:
         if not self._stage.title:
             return Text()
         passed = f", for {duration(time.monotonic() - self._since)}"
-        head = Text(self._stage.title, style="bold", overflow="ellipsis", no_wrap=True)
+        head = Text(stage_told(self._stage), style="bold", overflow="ellipsis", no_wrap=True)
         head.append(passed, style="not bold")
         return Group(head, *(_indented(line) for line in self._lines))
 
@@ -256,25 +171,3 @@ def _counted(text: str, done: int, total: int) -> RenderableType:
         Text(f"{done / total:.0%}"),
     )
     return grid
-
-
-def _when(event: Evaluation) -> str:
-    return f"epoch {event.epoch + 1}, step {event.step}" if event.step else "fitted"
-
-
-def _one(event: Evaluation, metric: str | None) -> str:
-    """The number that is worth a look: `accuracy 0.7612`."""
-    named = {name: value for name, value in event.metrics.items() if isinstance(value, float | int)}
-    name = (
-        metric
-        if metric in named
-        else next((name for name in named if name != "loss"), next(iter(named), None))
-    )
-    return "no number" if name is None else f"{name} {named[name]:.4f}"
-
-
-def numbers(metrics: Mapping[str, Any]) -> str:
-    """The metrics that are one number, in a line."""
-    return ", ".join(
-        f"{name} {value:.4f}" for name, value in metrics.items() if isinstance(value, float | int)
-    )

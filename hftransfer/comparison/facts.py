@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.files import plain
+from hftransfer.summary import text_table
 
 if TYPE_CHECKING:
     import pandas
@@ -120,6 +121,22 @@ class Comparison:
         if file is not None:
             write(figure, Path(file))
         return figure
+
+    def __str__(self) -> str:
+        blocks = []
+        for group in self.groups:
+            header = ["", "run", group.metric, "95 % interval", "time", "trained", "memory", *group.settings]
+            rows = [
+                [str(row.rank or ""), row.run, *score(row), *costs(row), *told(row, group.settings)]
+                for row in group.rows
+            ]
+            apart = [f"not ranked against those above: {group.apart}"] if group.apart else []
+            blocks.append("\n".join([group.title, *apart, *text_table(header, rows), group.verdict]))
+        return "\n\n".join([*blocks, *(f"left out: {run}: {why}" for run, why in self.left_out.items())])
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython in a terminal: the text."""
+        printer.text(str(self))
 
     def _repr_html_(self) -> str:
         from hftransfer.comparison.page import tables

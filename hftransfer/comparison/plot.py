@@ -41,11 +41,12 @@ def plot(comparison: Comparison) -> Figure:
     """A panel a group, the best run at its top: a mark at the score, a line over its interval."""
     check(Path("a.png"))
     import matplotlib
-    from matplotlib.figure import Figure
+
+    from hftransfer.report.plots.style import Plot
 
     with matplotlib.rc_context(STYLE):  # type: ignore[arg-type]
         heights = [1.0 + 0.3 * len(group.rows) for group in comparison.groups]
-        figure = Figure(figsize=(8, sum(heights)), dpi=120, layout="constrained")
+        figure = Plot(8, sum(heights))
         panels: Any = figure.subplots(len(heights), 1, squeeze=False, height_ratios=heights)
         for axes, group in zip(panels[:, 0], comparison.groups, strict=True):
             _panel(axes, group)

@@ -20,17 +20,17 @@ LOSS = "loss"
 
 
 def compare(
-    runs: Asked | Iterable[Asked], *, metric: str | None = None, split: str | None = None
+    runs: Asked | Iterable[Asked], *more: Asked, metric: str | None = None, split: str | None = None
 ) -> Comparison:
     """Finished runs beside one another.
 
-    runs: folders of runs, folders of such folders (`runs`), OWNER/NAME on a hub, results. metric: what to rank by; by
-    default what chose the weights of the first run, where all of a group have it. split: by default test where there is
-    one, else validation.
+    runs, more: folders of runs, folders of such folders (`runs`), OWNER/NAME on a hub, results. metric: what to rank
+    by; by default what chose the weights of the first run, where all of a group have it. split: by default test where
+    there is one, else validation.
     Raises InputError for a metric or split that no run has, RunDirectoryError where no run is finished.
     """
     asked = [runs] if isinstance(runs, str | Path) or not isinstance(runs, Iterable) else [*runs]
-    found, left_out = collect(asked)
+    found, left_out = collect([*asked, *more])
     entries = [entry(name, result, split) for name, result in found.items()]
     _check_split(entries, split)
     _check_metric(entries, metric)

@@ -51,6 +51,7 @@ def with_evidence(
     clock.note(f"not compared with {arm}: {why}" for arm, why in left_out.items())
     first = recipe.training.seed
     every = range(first + 1, first + recipe.evidence.seeds)
+    work.total = len(every) + sum(arm != "majority" for arm in arms)
     found = [one for arm in arms if (one := work.arm(arm)) is not None]
     seeds = {seed: one for seed in every if (one := work.seed(seed)) is not None}
     if not compute.is_main_process:
@@ -81,7 +82,10 @@ def scored(name: str, result: Result, run_dir: RunDirectory, run: str | None) ->
 
 @dataclass
 class _Work:
-    """failed: arm -> what went wrong. left_out: arm -> why there is no such thing for these rows."""
+    """failed: arm -> what went wrong. left_out: arm -> why there is no such thing for these rows.
+
+    begun, total: of what takes time.
+    """
 
     result: Result
     recipe: Recipe
@@ -90,6 +94,8 @@ class _Work:
     compute: Accelerator
     clock: Clock
     can_tell_memory: bool = True
+    begun: int = 0
+    total: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
@@ -136,8 +142,9 @@ class _Work:
         )
 
     def _attempt(self, name: str, title: str, make: Callable[[], Scored | None]) -> Scored | None:
+        self.begun += 1
         try:
-            with self.clock(f"evidence {name}", f"to compare: {title}"):
+            with self._part(name)(f"evidence {name}", title):
                 return make()
         except Exception as error:
             if self.compute.num_processes > 1 and not isinstance(error, HFTransferError):
@@ -156,12 +163,16 @@ class _Work:
             at = RunDirectory.open(at.path, dump_recipe(recipe), resume=begun, writes=at.writes)
             self.compute.wait_for_everyone()  # all have looked before one writes
             self._forget_what_was()
-            result = one_run(recipe, self.splits, at, self.compute, Clock(self.clock.tell))
+            result = one_run(recipe, self.splits, at, self.compute, self._part(name))
             at.forget_checkpoints()
         if not self.compute.is_main_process:
             return None
         arm = scored(name, result, at, f"evidence/{name}")
         return arm if self.can_tell_memory else replace(arm, peak_memory_bytes=None)
+
+    def _part(self, name: str) -> Clock:
+        """The clock of an arm: what it tells says which of them that is."""
+        return Clock(self.clock.tell, f"{name} ({self.begun} of {self.total})")
 
     def _forget_what_was(self) -> None:
         self.compute.free_memory()

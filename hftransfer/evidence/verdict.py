@@ -168,10 +168,13 @@ def _shown_by_rows(one: Mapping[str, Any]) -> str:
     """What an undetermined difference leaves open."""
     if one["interval"] is None:
         return "the metric has no interval"
+    low, high = one["interval"]
+    # The interval alone would say that there is a difference: what keeps it from counting is told.
+    told = "" if low <= 0 <= high or one["p"] is None else f"McNemar's exact test has p = {one['p']:.2f}; "
     smallest = one["smallest_detectable"]
     if smallest is None:
-        return "so few rows show no difference"
-    return f"these rows can show one of {smallest:.4f} or more (80 % power)"
+        return f"{told}so few rows show no difference"
+    return f"{told}these rows can show one of {smallest:.4f} or more (80 % power)"
 
 
 def _of_seeds(found: Mapping[str, Any]) -> Iterator[str]:

@@ -1,5 +1,5 @@
 """Runs that are started from Python: shown where somebody watches, interrupted and gone on with, on many processes."""
 
-from hftransfer.interactive.start import run
+from hftransfer.interactive.start import plan, run
 
-__all__ = ["run"]
+__all__ = ["plan", "run"]

@@ -8,17 +8,20 @@ import traceback
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
-from hftransfer import runner
+from hftransfer import planning, runner
 from hftransfer.errors import InputError, Interrupted, TrainingError
 from hftransfer.interactive.view import NotebookView, notebook_display
-from hftransfer.recipe import Recipe
+from hftransfer.planning import Estimate
+from hftransfer.recipe import Recipe, check_options, check_recipe
+from hftransfer.recipe.memory import in_memory
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
-from hftransfer.training.events import Begin, Event, Step
+from hftransfer.training.events import Begin, Event, Stage, Step
 
 Watch = Callable[[Event], None]
+OPTIONS = ("output", "resume", "processes", "progress", "watch")
 
 
 def silent(event: Event) -> None:
@@ -33,6 +36,7 @@ def run(
     processes: int = 1,
     progress: bool | None = None,
     watch: Watch = silent,
+    **others: Never,
 ) -> Result:
     """Fine-tune as the recipe says; score, save, reload and prove the model.
 
@@ -43,20 +47,24 @@ def run(
     progress: show how it goes; by default where somebody is typing, in a notebook or at Python's prompt, and not in a
     script. In a notebook that is a block under the cell, elsewhere lines on standard error.
     watch: is called with every event, in order, whatever is shown.
+    others: there are none; what belongs in the recipe (epochs=3) is told so.
     Raises InputError for what the user can mend (nothing is then left half-made), TrainingError, ReloadError; when
     interrupted (Ctrl-C, or a notebook's stop), a KeyboardInterrupt that says how to go on.
     """
+    check_options("run", others, OPTIONS)
     _check(recipe, processes)
     folder = None if output is None else Path(output)
     if folder is None and not _launched():
         folder = runner.run_folder(f"{recipe.task.name}-{recipe.strategy.name}", resume=resume)
-    done = 0
+    done, compared = 0, ""
     try:
-        with _view(progress, f"{recipe.task.name}, {recipe.strategy.name}: {folder}") as show:
+        with _view(progress, recipe, str(folder)) as show:
+            _look_first(recipe)
 
             def told(event: Event) -> None:
-                nonlocal done
-                done = event.step if isinstance(event, Begin | Step) else done
+                nonlocal done, compared
+                compared = event.within if isinstance(event, Stage) else compared
+                done = event.step if isinstance(event, Begin | Step) and not compared else done
                 show(event)
                 watch(event)
 
@@ -71,18 +79,27 @@ def run(
     except KeyboardInterrupt:
         pass
     # Outside of the handler, so that it holds nothing of the training: see `_let_go`.
-    raise Interrupted(_how_to_go_on(folder, done, processes))
+    when = f"while it was compared with {compared}" if compared else f"after step {done:,}" if done else ""
+    raise Interrupted(_how_to_go_on(folder, when, processes))
+
+
+def plan(recipe: Recipe, *, progress: bool | None = None, watch: Watch = silent) -> Estimate:
+    """What a run of this recipe will cost on this device: see `hftransfer.planning.plan`. progress: as for `run`."""
+    check_recipe(recipe)
+    with _view(progress, recipe, "a rehearsal") as show:
+
+        def told(event: Event) -> None:
+            show(event)
+            watch(event)
+
+        return planning.plan(recipe, watch=told)
 
 
 def _check(recipe: Recipe, processes: int) -> None:
     """Raises InputError for what can only be a slip of the one who types."""
-    if not isinstance(recipe, Recipe):
-        hint = (
-            f"write ht.run(ht.load_recipe({recipe!r}))" if isinstance(recipe, str) else "write ht.Recipe(...)"
-        )
-        raise InputError(f"expected a recipe, found a {type(recipe).__name__}", hint=hint)
-    if processes < 1:
-        raise InputError(f"expected one process or more, found processes={processes}")
+    check_recipe(recipe)
+    if not isinstance(processes, int) or processes < 1:
+        raise InputError(f"expected one process or more, found processes={processes!r}")
     if processes > 1 and _launched():
         raise InputError(
             f"this is one of several processes already: it cannot start {processes} of its own",
@@ -90,22 +107,29 @@ def _check(recipe: Recipe, processes: int) -> None:
         )
 
 
+def _look_first(recipe: Recipe) -> None:
+    """At rows in memory, before torch is imported: that takes seconds, and a misspelt column none."""
+    if in_memory(recipe.data.source) and "torch" not in sys.modules:
+        runner.load_data(runner.resolve(recipe))
+
+
 def _launched() -> bool:
     """Whether a launcher (torchrun, accelerate launch) has started this process beside others."""
     return int(os.environ.get("WORLD_SIZE", "1")) > 1
 
 
-def _view(progress: bool | None, name: str) -> AbstractContextManager[Watch]:
+def _view(progress: bool | None, recipe: Recipe, where: str) -> AbstractContextManager[Watch]:
     show = notebook_display()
     typing = show is not None or hasattr(sys, "ps1")
     wanted = typing if progress is None else progress
     if not wanted or os.environ.get("RANK", "0") != "0":
         return nullcontext(silent)
+    metric = recipe.training.best_metric
     if show is not None:
-        return NotebookView(show, name)
+        return NotebookView(show, f"{recipe.task.name}, {recipe.strategy.name}: {where}", metric)
     from hftransfer.cli.progress import ProgressView
 
-    return ProgressView()
+    return ProgressView(metric)
 
 
 def _let_go(error: BaseException | None) -> None:
@@ -116,11 +140,10 @@ def _let_go(error: BaseException | None) -> None:
         error = error.__cause__ or error.__context__
 
 
-def _how_to_go_on(folder: Path | None, done: int, processes: int) -> str:
+def _how_to_go_on(folder: Path | None, when: str, processes: int) -> str:
     if folder is None or not RunDirectory(folder).recipe.is_file():
         return "interrupted before training began; nothing was written"
     arguments: dict[str, Any] = {"output": str(folder), "resume": True}
     arguments |= {"processes": processes} if processes > 1 else {}
     written = ", ".join(f"{name}={value!r}" for name, value in arguments.items())
-    after = f" after step {done:,}" if done else ""
-    return f"interrupted{after}\n  to go on from the last checkpoint: ht.run(recipe, {written})"
+    return f"{f'interrupted {when}'.strip()}\n  to go on from the last checkpoint: ht.run(recipe, {written})"

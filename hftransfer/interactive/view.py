@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import sys
 import time
-import warnings
 from collections.abc import Callable, Mapping
 from html import escape
 from typing import Any
 
+from hftransfer.planning.told import duration
 from hftransfer.summary import GREY, Table, html_table, number, text_table
-from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Note, Stage, Step
+from hftransfer.told import Pace, Training, rows_told, stage_told, training_told, when
+from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 Bundle = Mapping[str, str]
 """MIME type -> what to show: HTML, and plain text for what shows no HTML."""
@@ -32,7 +33,6 @@ def notebook_display() -> Display | None:
         return None
     from IPython import display
 
-    _without_a_warning_of_tqdm()
     shown: list[Any] = []
 
     def show(bundle: Bundle) -> None:
@@ -44,28 +44,26 @@ def notebook_display() -> Display | None:
     return show
 
 
-def _without_a_warning_of_tqdm() -> None:
-    """Import it here, quietly: in a notebook it complains of a package for its own bars, which are not shown."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import tqdm.auto  # noqa: F401
-
-
 class NotebookView:
     """Shows events as they come; use as a context manager, and call it with every event.
 
-    show: replaces what it has shown before. name: what is run, and where.
+    show: replaces what it has shown before. name: what is run, and where. metric: the one that chooses the weights.
     """
 
-    def __init__(self, show: Display, name: str) -> None:
+    def __init__(self, show: Display, name: str, metric: str | None = None) -> None:
         self._show = show
         self._name = name
+        self._metric = metric
+        self._stage = Stage("", "starting")
         self._now = "starting"
-        self._notes: list[str] = []
+        self._facts: dict[str, str] = {}
+        self._notes: dict[str, str] = {}  # by their message: what an arm says again is not shown again
+        self._training: Training | None = None
+        self._asked = Pace()
         self._evaluations: list[Evaluation] = []
+        self._arms: dict[str, Evaluation] = {}
         self._bar: tuple[int, int] | None = None
-        self._began = self._since = self._updated = time.monotonic()
-        self._first = self._total = 0
+        self._began = self._updated = time.monotonic()
 
     def __enter__(self) -> NotebookView:
         self._update()
@@ -80,35 +78,63 @@ class NotebookView:
 
     def __call__(self, event: Event) -> None:
         match event:
-            case Stage(_, title):
-                self._now, self._bar = title, None
+            case Stage():
+                self._stage, self._asked = event, Pace()
+                self._now, self._bar = stage_told(event), None
             case Note(message):
-                self._notes.append(message)
-            case Extraction(rows, total):
-                self._now, self._bar = f"the backbone has read {rows:,} of {total:,} rows", (rows, total)
+                of = f"{self._stage.within}: " if self._stage.within else ""
+                self._notes.setdefault(message, of + message)
+            case Loaded():
+                self._facts["rows"] = rows_told(event)
+            case Extraction():
+                self._extraction(event)
             case Begin():
-                self._since, self._first, self._total = time.monotonic(), event.step, event.steps
-                self._now = f"training on {event.examples:,} examples"
-                self._evaluations = []  # of a training of the head alone, which came first
+                self._begin(event)
             case Step():
-                self._now = self._training(event)
+                self._step(event)
             case Evaluation():
-                self._evaluations.append(event)
+                self._evaluation(event)
         often = isinstance(event, Step | Extraction | Evaluation)
         if not often or time.monotonic() - self._updated > PAUSE:
             self._update()
 
-    def _training(self, step: Step) -> str:
-        """How far training is, in a line. The rate and the time left are of this process's own steps."""
-        seconds = time.monotonic() - self._since
-        self._bar = (step.step, self._total)
-        done = max(1, step.step - self._first)
-        rate = step.examples / step.step * done / max(seconds, 1e-9)
-        left = duration((self._total - step.step) * seconds / done)
-        return (
-            f"step {step.step:,} of {self._total:,}, loss {step.loss:.3f}, learning rate {step.learning_rate:.1e}, "
-            f"{rate:,.0f} examples/s, {left} left"
-        )
+    # --- what happened ----------------------------------------------------------------------------------------
+
+    def _extraction(self, event: Extraction) -> None:
+        if event.rows < (self._bar or (0, 0))[0]:
+            self._asked = Pace()  # the next split is counted from the start
+        self._asked.note(event.rows)
+        left = self._asked.left(event.total)
+        told = f", about {duration(left)} left" if left else ""
+        self._now = f"{stage_told(self._stage)}: row {event.rows:,} of {event.total:,}{told}"
+        self._bar = (event.rows, event.total)
+
+    def _begin(self, event: Begin) -> None:
+        self._training = Training(event, self._metric)
+        self._training.steps.note(event.step)
+        if not self._stage.within:
+            self._facts["head" if self._stage.name == "probe" else "training"] = training_told(event)
+            self._evaluations = []  # of a training of the head alone, which came first
+
+    def _step(self, event: Step) -> None:
+        training = self._training
+        assert training is not None
+        training.step = event
+        training.examples.note(event.examples)
+        training.steps.note(event.step)
+        self._bar = (event.step, training.begin.steps)
+        count = f"step {event.step:,} of {training.begin.steps:,}, epoch {event.epoch + 1} of {training.begin.epochs}"
+        self._now = f"{stage_told(self._stage)}: {count}, {training.told()[0]}"
+
+    def _evaluation(self, event: Evaluation) -> None:
+        if self._training is not None:
+            self._training.examples.pause()
+        if not self._stage.within:
+            self._evaluations.append(event)
+        elif event.best or self._stage.within not in self._arms:
+            self._arms[self._stage.within] = event
+
+    # --- the block --------------------------------------------------------------------------------------------
 
     def _update(self) -> None:
         self._updated = time.monotonic()
@@ -120,37 +146,31 @@ class NotebookView:
         if self._bar is not None:
             value, most = self._bar
             bar = f'<progress value="{value}" max="{most}" aria-label="progress" style="width:14em"></progress> '
+        name, *facts = (f'<div style="{GREY}">{escape(line)}</div>' for line in (self._name, *self._told()))
         table = html_table(header, rows) if rows else ""
-        notes = "".join(f'<div style="{GREY}">note: {escape(note)}</div>' for note in self._notes)
-        name = f'<span style="{GREY}">{escape(self._name)}</span>'
-        return f"<div>{name}<div>{bar}{escape(self._now)}</div>{table}{notes}</div>"
+        notes = "".join(f'<div style="{GREY}">note: {escape(note)}</div>' for note in self._notes.values())
+        return f"<div>{name}<div>{bar}{escape(self._now)}</div>{''.join(facts)}{table}{notes}</div>"
 
     def _text(self, header: list[str], rows: list[list[str]]) -> str:
         table = text_table(header, rows) if rows else []
-        return "\n".join([self._name, self._now, *table, *(f"note: {note}" for note in self._notes)])
+        notes = (f"note: {note}" for note in self._notes.values())
+        return "\n".join([self._name, self._now, *self._told(), *table, *notes])
+
+    def _told(self) -> list[str]:
+        return [f"{name}: {text}" for name, text in self._facts.items()]
 
     def _scores(self) -> Table:
-        """The best evaluation so far and the last few, in order."""
+        """The best evaluation so far and the last few, in order; of everything that it is compared with, the best."""
         best = next((one for one in reversed(self._evaluations) if one.best), None)
         chosen = self._evaluations[-SHOWN:]
         if best is not None and best not in chosen:
             chosen = [best, *chosen]
         names = [name for name, value in chosen[-1].metrics.items() if number(value)] if chosen else []
-        rows = [
-            [
-                f"epoch {one.epoch + 1}, step {one.step:,}" if one.step else "fitted",
-                *(number(one.metrics.get(name)) for name in names),
-                "best so far" if one is best else "",
-            ]
-            for one in chosen
-        ]
+        by = f", by {self._metric}" if self._metric in names else ""
+
+        def row(one: Evaluation, of: str, told: str) -> list[str]:
+            return [of + when(one), *(number(one.metrics.get(name)) for name in names), told]
+
+        rows = [row(one, "", f"best so far{by}" if one is best else "") for one in chosen]
+        rows += [row(one, f"{within.partition(' ')[0]}: ", "compared") for within, one in self._arms.items()]
         return ["validation", *names, ""], rows
-
-
-def duration(seconds: float) -> str:
-    """`12 s`, `3 min 5 s` or `2 h 7 min`."""
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    if hours:
-        return f"{hours} h {minutes} min"
-    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

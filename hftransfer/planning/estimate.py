@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from hftransfer.planning.told import told
+from hftransfer.summary import html_facts
 
 
 @dataclass(frozen=True)
@@ -77,6 +78,14 @@ class Estimate:
 
     def __str__(self) -> str:
         return "\n".join(f"{name:<10}{text}" for name, text in told(self))
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        """For IPython in a terminal: the text."""
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        """For a notebook."""
+        return html_facts(told(self))
 
     def to_dict(self) -> dict[str, Any]:
         """As `hftransfer plan --json` prints it."""

@@ -19,6 +19,7 @@ from hftransfer.recipe.schema import (
     Weights,
 )
 from hftransfer.recipe.settings import flat, settings
+from hftransfer.recipe.slips import check_options, check_recipe
 
 __all__ = [
     "ARMS",
@@ -40,6 +41,8 @@ __all__ = [
     "Tracker",
     "TrainingSection",
     "Weights",
+    "check_options",
+    "check_recipe",
     "copy_recipe",
     "dump_recipe",
     "flat",

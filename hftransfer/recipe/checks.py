@@ -260,6 +260,12 @@ def _source(data: DataSection, key: str) -> Iterator[Problem]:
     if type(source) is not dict or not any(isinstance(part, str | list) for part in source.values()):
         return
     known = ("train", "validation", "test", *data.splits.values())
+    if all(isinstance(part, list) and len(part) > 1 for part in source.values()) and not {*known} & {*source}:
+        message = (
+            f"found a mapping of {' and '.join(f'`{name}`' for name in source)} to lists, which are no splits"
+        )
+        yield Problem(key, message, "of columns, make a table: pandas.DataFrame({...})")
+        return
     for split in source:
         if split not in known:
             meant = {"val": "validation", "valid": "validation", "dev": "validation", "eval": "validation"}

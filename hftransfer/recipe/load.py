@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Never
 
 import yaml
 
@@ -22,6 +22,7 @@ from hftransfer.recipe.memory import described, in_memory
 from hftransfer.recipe.overrides import COMMAND_LINE, apply_overrides
 from hftransfer.recipe.paths import make_absolute
 from hftransfer.recipe.schema import Recipe
+from hftransfer.recipe.slips import check_options
 from hftransfer.recipe.yaml import Key, Place, Tree, add_core_schema, parse
 
 
@@ -54,12 +55,13 @@ def read_recipe(name_or_path: str | os.PathLike[str], overrides: Sequence[str] =
     return document
 
 
-def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str) -> Recipe:
+def load_recipe(name_or_path: str | os.PathLike[str], *overrides: str, **others: Never) -> Recipe:
     """The recipe of that file or shipped name, with overrides applied, checked and filled with defaults.
 
     Raises RecipeError with every mistake at once, each with its key and its line, in the file that it stands in. Loads
-    nothing that the recipe names, but its base.
+    nothing that the recipe names, but its base. others: there are none; what is meant by epochs=3 is told.
     """
+    check_options("load_recipe", others, ())
     document, problems = _read(name_or_path, overrides)
     recipe = None
     try:

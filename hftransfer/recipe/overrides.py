@@ -25,6 +25,11 @@ def apply_overrides(tree: Tree, overrides: Sequence[str]) -> None:
     makes it a whole section. Another `strategy`, `task` or `training.optimizer` drops the options of the old
     one. An override that would undo an earlier one is a mistake.
     """
+    odd = [one for one in overrides if not isinstance(one, str)]
+    if odd:
+        message = f"an override is a text, KEY=VALUE; found {shown(odd[0])}"
+        tree.problems.append(_wrong("", message, "for example 'training.epochs=1'"))
+        return
     done: list[Key] = []
     for override in _joined(overrides, tree):
         problem = _apply(tree, override, done)

@@ -8,7 +8,7 @@ A section with an obvious main field may be written as that field alone: `checkp
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, Never
 
 from pydantic import Field, ValidationError, model_validator
 
@@ -145,7 +145,8 @@ class EvidenceSection(Options):
 class Recipe(Options):
     """One fine-tuning job: a pretrained checkpoint, a dataset, a task and a strategy.
 
-    Raises RecipeError listing everything that is wrong at once.
+    Every section is a value, `strategy="lora"`, or a dict of its options, `strategy={"name": "lora", "rank": 8}`;
+    `print(recipe)` shows all options with what they are. Raises RecipeError listing everything that is wrong at once.
     """
 
     checkpoint: CheckpointSection
@@ -159,8 +160,11 @@ class Recipe(Options):
     evidence: EvidenceSection = EvidenceSection()
     hub: HubSection = HubSection()
 
-    def __init__(self, **sections: Any) -> None:
+    def __init__(self, *unnamed: Never, **sections: Any) -> None:
         problems: list[Problem] = []
+        if unnamed:
+            hint = "write ht.Recipe(checkpoint=..., data=..., task=...); one that is written: ht.load_recipe(NAME)"
+            raise RecipeError([Problem("", "a recipe's sections are given by name", hint)])
         from hftransfer.recipe.paths import make_absolute  # which knows this module's sections
 
         sections = {key: dict(one) if type(one) is dict else one for key, one in sections.items()}

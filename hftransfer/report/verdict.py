@@ -90,7 +90,7 @@ def arms(result: Result) -> Iterator[Part]:
                 _bounds(against.get("interval")),
                 against.get("p"),
                 against.get("verdict"),
-                arm.get("seconds"),
+                None if arm.get("seconds") is None else round(arm["seconds"]),
                 arm.get("trained"),
                 f"{memory / 2**30:.1f} GiB" if memory else None,
             ]
@@ -108,7 +108,7 @@ def arms(result: Result) -> Iterator[Part]:
             )
     if cheapest := found.get("cheapest_within_noise"):
         yield Say(f"The cheapest arm within noise of the best: {cheapest}.")
-    if seeds := found.get("seeds"):
+    if len(seeds := found.get("seeds", ())) > 1:
         cells = [[one["seed"], one["value"], "collapsed" if one.get("collapsed") else None] for one in seeds]
         mean, sd = found.get("mean"), found.get("sd")
         told = (

@@ -1,6 +1,7 @@
 """Rows that are in memory already.
 
-A DataFrame, a datasets.Dataset or DatasetDict, a list of dicts, or these per split.
+A DataFrame, a datasets.Dataset or DatasetDict, a list of dicts, or these per split. What can become a DataFrame (a
+table of polars or pyarrow) is made one.
 """
 
 from __future__ import annotations
@@ -43,11 +44,13 @@ class MemorySource(Source):
             {str(name): rows for name, rows in value.items()} if _is_mapping(value) else {"train": value}
         )
         for name, rows in self.splits.items():
-            if not (
-                _is(rows, "datasets", "Dataset") or _is(rows, "pandas", "DataFrame") or _is_records(rows)
-            ):
-                key = f"data.source.{name}" if _is_mapping(value) else "data.source"
-                raise RecipeError([Problem(key, f"found a {type(rows).__name__}; {EXPECTED}", _hint(rows))])
+            if _is_table(rows):
+                continue
+            if hasattr(rows, "to_pandas") and hasattr(rows, "columns"):
+                self.splits[name] = rows.to_pandas()
+                continue
+            key = f"data.source.{name}" if _is_mapping(value) else "data.source"
+            raise RecipeError([Problem(key, f"found a {type(rows).__name__}; {EXPECTED}", _hint(rows))])
 
     def describe(self) -> str:
         """How many rows there are in memory."""
@@ -57,7 +60,11 @@ class MemorySource(Source):
         """Raises DataError for a split without rows."""
         empty = [name for name, rows in self.splits.items() if len(rows) == 0]
         if empty:
-            raise DataError(f"{self.describe()}: no rows for {some(empty)}")
+            raise DataError(
+                f"{self.describe()}: no rows for {some(empty)}",
+                hint="a run does not keep rows that were in memory: to go on with its recipe, give them again: "
+                'ht.Recipe(**{**dict(result.recipe), "data": {"source": ..., "columns": ...}})',
+            )
 
     def load(self, columns: Collection[str] | None = None) -> dict[str, datasets.Dataset]:
         """See Source.load. Raises DataError naming rows by their number from 1."""
@@ -79,6 +86,11 @@ class MemorySource(Source):
             whole.update(f"{name}\0{rows.features}\0".encode() + sink.getbuffer())
         return whole.hexdigest()
 
+    def index_named(self, split: str, name: str) -> bool:
+        """Whether a split is a DataFrame that has this name on its index, where no column is looked for."""
+        rows = self.splits[split]
+        return _is(rows, "pandas", "DataFrame") and name in rows.index.names
+
     def _dataset(self, split: str, rows: Any, wanted: Collection[str] | None) -> datasets.Dataset:
         if _is(rows, "datasets", "Dataset"):
             return rows.with_format(None)
@@ -94,7 +106,10 @@ class MemorySource(Source):
 def _frame_columns(frame: pd.DataFrame, name: str) -> dict[str, Any]:
     odd = [column for column in frame.columns if not isinstance(column, str)]
     if odd:
-        raise DataError(f"{name}: a column is named {odd[0]!r}; column names are text")
+        raise DataError(
+            f"{name}: a column is named {odd[0]!r}; column names are text",
+            hint="name them first: frame.columns = [...], or frame.rename(columns=str)",
+        )
     twice = sorted(set(frame.columns[frame.columns.duplicated()]))
     if twice:
         raise DataError(f"{name}: more than one column is named {some(twice)}")
@@ -127,11 +142,19 @@ def _is(value: Any, package: str, name: str) -> bool:
     )
 
 
+def _is_table(rows: Any) -> bool:
+    return _is(rows, "datasets", "Dataset") or _is(rows, "pandas", "DataFrame") or _is_records(rows)
+
+
 def _is_records(value: Any) -> bool:
     return isinstance(value, list | tuple) and all(isinstance(row, Mapping) for row in value)
 
 
 def _hint(rows: Any) -> str | None:
+    if _is(rows, "pandas", "Series"):
+        return "give the whole data frame: a row is an input with its label"
+    if _is(rows, "numpy", "ndarray"):
+        return "name its columns: pandas.DataFrame(array, columns=[...])"
     if _is(rows, "datasets", "IterableDataset"):
         return "a stream has no length and no order to draw from: load it without streaming=True"
     if isinstance(rows, list | tuple):

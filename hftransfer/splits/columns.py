@@ -54,6 +54,10 @@ class Place:
         kept = ", ".join(f"{ours}: {written(theirs)}" for ours, theirs in self.others)
         return f"to leave this split out, write data.splits: {{{kept}}}"
 
+    def without(self, name: str) -> str:
+        """How one leaves out rows that have nothing in a column, where it is Python that is written."""
+        return f": frame.dropna(subset=[{name!r}])" if isinstance(self.source, MemorySource) else ""
+
     def __str__(self) -> str:
         return self.source.describe_split(self.theirs)
 
@@ -165,6 +169,8 @@ def _missing(
     if isinstance(place.source, MemorySource):  # then it is Python that is written
         said = json.dumps({role: close or "COLUMN"}, ensure_ascii=False)
         hint = f'write which one it is: data={{"source": ..., "columns": {said}}}, or to evaluate: columns={said}'
+        if place.source.index_named(place.theirs, name):
+            hint = "that is the data frame's index: give frame.reset_index()"
     if column.kind in FILES and close is None:
         hint += f" ({FILES[column.kind].many} are paths or bytes), or name a folder of class folders"
         hint += "; texts need a text task"

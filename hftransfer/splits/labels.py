@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 MANY = 1000
 FEW_ROWS = 10
+NUMBERS = "; numbers are learned with task.problem_type: regression"
+SEVERAL = "; several labels of a row are learned with task.problem_type: multi_label_classification"
 WHOLE_NUMBER = re.compile(r"-?\d+")
 
 
@@ -147,13 +149,13 @@ def _as_text(
         _all_labelled(missing, place, name, "empty", parents)
         return values.cast(pa.string())
     if not (pa.types.is_integer(kind) or pa.types.is_boolean(kind) or pa.types.is_floating(kind)):
-        raise _wrong_kind(place, name, f"{kind}")
+        raise _wrong_kind(place, name, f"{kind}", SEVERAL if pa.types.is_nested(kind) else "")
     _all_labelled(pc.is_null(values), place, name, "null", parents)
     if pa.types.is_boolean(kind):
         return pc.if_else(values, "True", "False")
     if pa.types.is_floating(kind):
         if not pc.all(pc.and_(pc.is_finite(values), pc.equal(pc.floor(values), values))).as_py():
-            raise _wrong_kind(place, name, "fractions")
+            raise _wrong_kind(place, name, "fractions", NUMBERS)
         values = values.cast(pa.int64())
     return values.cast(pa.string())
 
@@ -254,13 +256,13 @@ def _all_labelled(
     raise DataError(
         f"{len(bad)} of {len(missing)} rows of {place} have no label in `{name}` ({what}): "
         f"{place.source.where(place.theirs, bad.tolist())}",
-        hint="label or remove these rows; nothing is dropped silently",
+        hint=f"label or remove these rows{place.without(name)}; nothing is dropped silently",
     )
 
 
-def _wrong_kind(place: Place, name: str, what: str) -> DataError:
+def _wrong_kind(place: Place, name: str, what: str, other: str = "") -> DataError:
     return DataError(
         f"the column `{name}` of {place} does not look like labels: it holds {what}",
         hint="a label is a text or a whole number that many rows share; data.columns says which column it is "
-        "(if these are the labels, list them in data.labels)",
+        f"(if these are the labels, list them in data.labels){other}",
     )

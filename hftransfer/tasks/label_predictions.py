@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+SHOWN = 3
+"""Scores that are shown of an answer, unless more are asked for."""
+
 
 @dataclass(frozen=True)
 class Label(Prediction):
@@ -20,6 +23,9 @@ class Label(Prediction):
     label: str
     score: float
     scores: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"Label(label={self.label!r}, score={self.score:.4f}, scores={_shown(self.scores)})"
 
     def columns(self) -> dict[str, Any]:
         return {"prediction": self.label, "score": self.score}
@@ -38,6 +44,9 @@ class Labels(Prediction):
 
     labels: tuple[str, ...]
     scores: Mapping[str, float]
+
+    def __repr__(self) -> str:
+        return f"Labels(labels={self.labels!r}, scores={_shown(self.scores)})"
 
     def columns(self) -> dict[str, Any]:
         return {"prediction": list(self.labels), "scores": [self.scores[label] for label in self.labels]}
@@ -66,6 +75,13 @@ class Values(Prediction):
 
     def line(self, top: int = 1) -> str:
         return ", ".join(f"{name} {value:.4f}" for name, value in self.values.items())
+
+
+def _shown(scores: Mapping[str, float]) -> str:
+    """The likeliest, to four places: of many labels all are in `scores`, and no one reads them in a list of answers."""
+    told = [f"{label!r}: {score:.4f}" for label, score in _first(scores, SHOWN).items()]
+    more = [f"... {len(scores) - SHOWN} more"] if len(scores) > SHOWN else []
+    return "{" + ", ".join([*told, *more]) + "}"
 
 
 def _first(scores: Mapping[str, float], count: int) -> dict[str, float]:

@@ -9,10 +9,14 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Stage:
-    """A part of the run begins. name: as in a result's `seconds`. title: for people, e.g. "loading the data"."""
+    """A part of the run begins. name: as in a result's `seconds`. title: for people, e.g. "loading the data".
+
+    within: of what the run is compared with, which that is: "random-weights (2 of 3)"; empty for the run itself.
+    """
 
     name: str
     title: str
+    within: str = ""
 
 
 @dataclass(frozen=True)

@@ -40,8 +40,14 @@ def recipe(tiny_checkpoint: Tiny, data: Path) -> Recipe:
 
 
 @pytest.fixture(scope="module")
-def proven(recipe: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Result:
-    return run(asking(recipe, arms="all"), output=tmp_path_factory.mktemp("runs") / "run")
+def told() -> list[Event]:
+    """What the run below has told."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def proven(recipe: Recipe, told: list[Event], tmp_path_factory: pytest.TempPathFactory) -> Result:
+    return run(asking(recipe, arms="all"), output=tmp_path_factory.mktemp("runs") / "run", watch=told.append)
 
 
 def test_the_evidence_is_as_documented(proven: Result) -> None:
@@ -64,6 +70,16 @@ def test_the_evidence_is_as_documented(proven: Result) -> None:
     assert [(one["seed"], one["value"], one["run"]) for one in evidence["seeds"]] == [(0, ours, ".")]
     names = [one["name"] for one in evidence["arms"]]
     assert evidence["cheapest_within_noise"] in names
+
+
+def test_every_stage_says_what_it_is_part_of(proven: Result, told: list[Event]) -> None:
+    stages = [one for one in told if isinstance(one, Stage)]
+    within = list(dict.fromkeys(one.within for one in stages))
+    assert within == ["", "words (1 of 3)", "random-weights (2 of 3)", "frozen (3 of 3)"]
+    assert [one.within for one in stages if one.name == "train"] == [
+        "",
+        *within[2:],
+    ]  # words trains in one stage
 
 
 def test_every_arm_is_a_run_of_its_own(proven: Result) -> None:

@@ -11,7 +11,7 @@ import pytest
 from toy import toy_recipe
 
 from hftransfer.evidence.arms import Scored
-from hftransfer.evidence.verdict import facts
+from hftransfer.evidence.verdict import facts, sentences
 from hftransfer.metrics.intervals import Resamples
 from hftransfer.resampled import Resampled
 
@@ -65,6 +65,23 @@ def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
     assert f"Undetermined against words: {apart}; {can_show}" in text
     assert "Worse than frozen: -0.1500 (" in text
     assert found["transfer_gain"] is None
+
+
+@pytest.mark.parametrize(
+    ("interval", "said"),
+    [
+        ((-0.056, -0.006), "McNemar's exact test has p = 0.06; these rows can show one of 0.0438 or more"),
+        ((-0.056, 0.001), "(-0.0560 to +0.0010); these rows can show one of 0.0438 or more"),
+    ],
+)
+def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float], said: str) -> None:
+    apart = {"difference": -0.028, "interval": interval, "p": 0.0625, "smallest_detectable": 0.0438}
+    ours = {"name": "full", "metrics": {"test": {"accuracy": 0.97}}, "interval": None}
+    found = {
+        "metric": "accuracy", "split": "test", "rows": 179, "arms": [ours], "seeds": [ours],
+        "comparisons": [{"arm": "words", "verdict": "undetermined", **apart}], "cheapest_within_noise": None,
+    }  # fmt: skip
+    assert said in " ".join(sentences(found))
 
 
 @pytest.mark.parametrize(

@@ -97,7 +97,7 @@ def test_the_run_is_shown_and_then_its_result(kernel: Kernel) -> None:
     assert "best so far" in progress.data["text/html"]
     assert "note: no validation split: 30 of 300 training rows set aside" in progress.data["text/plain"]
     for shown in (result.data["text/plain"], result.data["text/html"]):
-        assert "test (45)" in shown
+        assert "test (75)" in shown
         assert "majority" in shown
         assert "result.predict" in shown
 
@@ -109,6 +109,28 @@ def test_its_model_is_better_than_chance(kernel: Kernel) -> None:
     assert "majority class 0.13" in said.text
     (later,) = outputs(kernel, "result.evaluate")
     assert "accuracy" in later.data["text/plain"]
+
+
+def test_its_rows_are_looked_at_first(kernel: Kernel) -> None:
+    (seen,) = outputs(kernel, "ht.check")
+    assert seen.data["text/plain"].startswith(
+        "recipe      is right\ndata        195 train, 30 validation, 75 test; 10"
+    )
+    assert "parameters are trained" in seen.data["text/html"]
+
+
+def test_its_verdict_errors_picture_and_page(kernel: Kernel, folder: Path) -> None:
+    (verdict,) = outputs(kernel, "print(result.evidence")
+    assert "Better than majority: +0." in verdict.text
+    assert "words: " in verdict.text
+    (errors,) = outputs(kernel, "result.errors")
+    assert "prediction" in errors.data["text/html"]
+    (plot,) = outputs(kernel, "result.plot")
+    assert plot.data["image/png"].startswith("iVBOR")
+    (link,) = outputs(kernel, "FileLink")
+    page = "runs/text-classification-frozen/report/report.html"
+    assert f"href='{page}'" in link.data["text/html"]
+    assert verdict.text.partition(" on ")[0] in (folder / page).read_text()
 
 
 # --- mistakes --------------------------------------------------------------------------------------------------
@@ -139,7 +161,7 @@ def test_a_wrong_column_is_answered_in_python(kernel: Kernel) -> None:
 
 
 def test_a_name_in_place_of_a_recipe(kernel: Kernel) -> None:
-    assert "write ht.run(ht.load_recipe('quickstart'))" in kernel("ht.run('quickstart')").error
+    assert "write ht.load_recipe('quickstart') in its place" in kernel("ht.run('quickstart')").error
 
 
 def test_a_recipe_is_shown_without_its_rows(kernel: Kernel) -> None:

@@ -30,6 +30,11 @@ from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.registry import STRATEGIES
 from hftransfer.runner import load_data, resolve
 from hftransfer.strategies import Full
+from hftransfer.training.events import Event, Stage, Step
+
+
+def step(number: int) -> Step:
+    return Step(number, 0, False, 4 * number, 0.5, 1e-4, None)
 
 
 @pytest.fixture
@@ -51,8 +56,8 @@ def recipe(tiny_checkpoint: Callable[..., Path], frame: pd.DataFrame) -> Recipe:
 @pytest.mark.parametrize(
     ("value", "said"),
     [
-        ("quickstart", "write ht.run(ht.load_recipe('quickstart'))"),
-        ({"checkpoint": "x"}, "write ht.Recipe(...)"),
+        ("quickstart", "write ht.load_recipe('quickstart') in its place"),
+        ({"checkpoint": "x"}, "write ht.Recipe(**...) of it"),
     ],
 )
 def test_what_is_no_recipe(value: Any, said: str) -> None:
@@ -130,9 +135,9 @@ def test_a_script_is_told_nothing_unless_it_asks(
     assert "loading the data" in err
 
 
-def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_is_shown_where_somebody_types(monkeypatch: pytest.MonkeyPatch, recipe: Recipe) -> None:
     def shown(progress: bool | None) -> bool:
-        return isinstance(_view(progress, "x"), ProgressView)
+        return isinstance(_view(progress, recipe, "x"), ProgressView)
 
     assert [shown(None), shown(True), shown(False)] == [False, True, False]
     monkeypatch.setattr(sys, "ps1", ">>> ", raising=False)  # as at Python's prompt
@@ -156,6 +161,32 @@ def test_a_training_that_failed_holds_no_model(failing: Recipe, tmp_path: Path) 
     with pytest.raises(TrainingError) as kept:
         run(failing, output=tmp_path / "control")
     assert models() == before + 1
+
+
+def test_a_stop_while_a_run_is_compared(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is counted are the steps of the run, and not those of what it is compared with."""
+    arm: list[Event] = [Stage("train", "training", "frozen (1 of 2)"), step(3)]
+    for events, said in (
+        ([step(7)], "interrupted after step 7"),
+        ([step(7), *arm], "interrupted while it was compared with frozen (1 of 2)"),
+        ([step(7), *arm, Stage("push", "pushing")], "interrupted after step 7"),
+    ):
+
+        def stopped(*_: Any, output: Path, watch: Any, events: list[Event] = events, **__: Any) -> None:
+            output.mkdir(exist_ok=True)
+            (output / "recipe.yaml").touch()
+            for event in events:
+                watch(event)
+            raise KeyboardInterrupt
+
+        monkeypatch.setattr("hftransfer.interactive.start.runner.run", stopped)
+        with pytest.raises(Interrupted) as error:
+            ht.run(recipe, output=tmp_path / "run")
+        first, second = str(error.value).splitlines()
+        assert first == said
+        assert "resume=True" in second
 
 
 # --- errors in a cell ------------------------------------------------------------------------------------------

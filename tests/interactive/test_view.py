@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 
 import pytest
 
-from hftransfer.interactive.view import PAUSE, SHOWN, Bundle, NotebookView, duration, notebook_display
-from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Note, Stage, Step
+from hftransfer.interactive.view import PAUSE, SHOWN, Bundle, NotebookView, notebook_display
+from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 
 def step(number: int) -> Step:
@@ -17,7 +17,7 @@ def step(number: int) -> Step:
 
 def shown(*events: Event) -> list[Bundle]:
     bundles: list[Bundle] = []
-    with NotebookView(bundles.append, "<task>: runs/x") as view:
+    with NotebookView(bundles.append, "<task>: runs/x", "accuracy") as view:
         for event in events:
             view(event)
     return bundles
@@ -32,9 +32,16 @@ def test_every_stage_and_note_is_shown_as_it_comes() -> None:
         "<task>: runs/x\nstarting",
         "<task>: runs/x\nloading <data>",
         "<task>: runs/x\nloading <data>\nnote: a & b",
-        "<task>: runs/x\ntraining on 40 examples\nnote: a & b",
+        "<task>: runs/x\nloading <data>\n"
+        "training: 40 examples, 100 steps in 10 epochs; 1 of 10 parameters are trained (10.00%)\nnote: a & b",
     ]
-    assert texts[4].startswith("<task>: runs/x\ndone in 0 s")
+    assert texts[4].startswith("<task>: runs/x\ndone in 0.0 s\ntraining: 40 examples")
+
+
+def test_the_rows_are_told() -> None:
+    text = shown(Loaded({"train": 1270, "validation": 30}, 7))[-1]["text/plain"]
+    assert "\nrows: 1,270 train, 30 validation; 7 labels" in text
+    assert "labels" not in shown(Loaded({"train": 10}, 0))[-1]["text/plain"]
 
 
 def test_steps_are_shown_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -51,17 +58,24 @@ def test_the_rate_and_the_time_left_are_of_the_steps_since_the_beginning(
     monkeypatch.setattr(time, "monotonic", lambda: clock[0])
     bundles: list[Bundle] = []
     view = NotebookView(bundles.append, "x")
+    view(Stage("train", "training"))
     view(Begin(100, 10, 20, 40, 10, 1))  # goes on after step 20
+    clock[0] = 5.0
+    view(step(25))
     clock[0] = 10.0
     view(step(30))
-    assert (
-        "step 30 of 100, loss 0.500, learning rate 1.0e-04, 4 examples/s, 1 min 10 s left"
-        in (bundles[-1]["text/plain"])
-    )
+    line = "training: step 30 of 100, epoch 1 of 10, loss 0.5000, rate 1.0e-04, 4.0 examples/s, about 1 min 10 s left"
+    assert line in bundles[-1]["text/plain"].splitlines()
     assert '<progress value="30" max="100"' in bundles[-1]["text/html"]
+    view(Stage("features", "asking the backbone"))
+    view(Extraction(5, 25))
     clock[0] += PAUSE + 1
-    view(Extraction(5, 10))
-    assert '<progress value="5" max="10"' in bundles[-1]["text/html"]
+    view(Extraction(15, 25))
+    assert "asking the backbone: row 15 of 25, about 1.2 s left" in bundles[-1]["text/plain"].splitlines()
+    assert '<progress value="15" max="25"' in bundles[-1]["text/html"]
+    clock[0] += PAUSE + 1
+    view(Extraction(5, 10))  # of the next split
+    assert "asking the backbone: row 5 of 10" in bundles[-1]["text/plain"].splitlines()
 
 
 def test_the_best_evaluation_and_the_last_ones_stay() -> None:
@@ -69,14 +83,33 @@ def test_the_best_evaluation_and_the_last_ones_stay() -> None:
         return Evaluation(number, 0, {"accuracy": number / 100, "confusion_matrix": [[1]], "nan": None}, best)
 
     text = shown(BEGIN, scored(1, True), scored(2, True), *(scored(n, False) for n in range(3, 13)))[-1]
-    lines = text["text/plain"].splitlines()[2:]
+    lines = text["text/plain"].splitlines()[3:]
     assert lines[0].split() == ["validation", "accuracy"]
     assert [line.split()[3].rstrip(",") for line in lines[1:]] == ["2", *map(str, range(13 - SHOWN, 13))]
-    assert [line.endswith("best so far") for line in lines[1:]] == [True] + [False] * SHOWN
+    assert [line.endswith("best so far, by accuracy") for line in lines[1:]] == [True] + [False] * SHOWN
+
+
+def test_what_a_run_is_compared_with_takes_nothing_from_what_is_told_of_the_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("hftransfer.interactive.view.PAUSE", -1.0)
+    mine, theirs = Evaluation(9, 0, {"accuracy": 0.9}, True), Evaluation(5, 0, {"accuracy": 0.5}, True)
+    arm, trained = "random-weights (2 of 3)", Begin(7, 1, 0, 40, 10, 10)
+    events = [
+        *(Stage("train", "training"), BEGIN, Note("said by both"), mine),
+        *(Stage("train", "training", arm), trained, Note("said by both"), Note("its own"), theirs),
+    ]
+    during, after = (one["text/plain"].splitlines() for one in shown(*events, step(7))[-2:])
+    assert during[1].startswith(f"compared with {arm}: training: step 7 of 7, epoch 1 of 1, loss")
+    assert "training: 40 examples, 100 steps" in after[2]  # and not the 7 of what it is compared with
+    _, ours, compared = (line.split() for line in after[3:6])
+    assert ours == ["epoch", "1,", "step", "9", "0.9000", "best", "so", "far,", "by", "accuracy"]
+    assert compared == ["random-weights:", "epoch", "1,", "step", "5", "0.5000", "compared"]
+    assert after[6:] == ["note: said by both", f"note: {arm}: its own"]
 
 
 def test_what_was_interrupted_or_failed_says_so() -> None:
-    for error, said in ((KeyboardInterrupt, "interrupted after 0 s"), (ValueError, "failed after 0 s")):
+    for error, said in ((KeyboardInterrupt, "interrupted after 0.0 s"), (ValueError, "failed after 0.0 s")):
         bundles: list[Bundle] = []
         with pytest.raises(error), NotebookView(bundles.append, "x"):
             raise error
@@ -115,10 +148,3 @@ def test_what_comes_from_outside_is_escaped() -> None:
 
 def test_there_is_no_display_outside_of_a_kernel() -> None:
     assert notebook_display() is None
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7620, "2 h 7 min")]
-)
-def test_duration(seconds: float, said: str) -> None:
-    assert duration(seconds) == said

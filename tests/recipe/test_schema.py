@@ -10,9 +10,8 @@ from typing import Any
 import datasets
 import pandas as pd
 import pytest
-from pydantic import ValidationError
 
-from hftransfer.errors import RecipeError
+from hftransfer.errors import InputError, RecipeError
 from hftransfer.recipe import CheckpointSection, Recipe, TrainingSection
 from hftransfer.registry import STRATEGIES, TASKS
 
@@ -94,9 +93,9 @@ def test_what_was_given_is_not_changed() -> None:
 
 def test_a_recipe_is_frozen() -> None:
     recipe = Recipe(**BASE)
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match="`metrics` stays"):
         recipe.metrics = ("f1",)  # type: ignore[misc]
-    with pytest.raises(ValidationError):
+    with pytest.raises(InputError, match="`epochs` stays"):
         recipe.training.epochs = 5  # type: ignore[misc]
 
 

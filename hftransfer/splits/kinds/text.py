@@ -63,6 +63,6 @@ def check_texts(values: pa.ChunkedArray, place: Place, name: str) -> tuple[str, 
         raise DataError(
             f"{len(bad)} of {len(values)} rows of {place} have no text in `{name}`: "
             f"{place.source.where(place.theirs, bad.tolist())}",
-            hint="fill or remove these rows; nothing is dropped silently",
+            hint=f"fill or remove these rows{place.without(name)}; nothing is dropped silently",
         )
     return (f"{place.ours}: {empty} rows have an empty string in `{name}`",) if empty else ()
