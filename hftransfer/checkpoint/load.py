@@ -130,7 +130,7 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
         fresh=frozenset(fresh),
         max_length=max_length,
         location=location,
-        fingerprint=_fingerprint(location, config),
+        fingerprint=_fingerprint(location, section.revision),
         made_by=made_by(location),
         findings=tuple(findings),
     )
@@ -269,11 +269,16 @@ def _max_length(model: Any, processor: Any) -> int | None:
     return min(bounds) if bounds else None
 
 
-def _fingerprint(location: str, config: Any) -> str:
+def _fingerprint(location: str, revision: str | None) -> str:
     folder = Path(location)
-    if not folder.is_dir():
-        return f"commit:{getattr(config, '_commit_hash', None) or 'unknown'}"
-    return "sha256:" + "+".join(sha256(file) for file in sorted(folder.glob("model*.safetensors")))
+    if folder.is_dir():
+        return "sha256:" + "+".join(sha256(file) for file in sorted(folder.glob("model*.safetensors")))
+    from huggingface_hub import try_to_load_from_cache
+
+    config = try_to_load_from_cache(
+        location, "config.json", revision=revision
+    )  # .../snapshots/COMMIT/config.json
+    return f"commit:{Path(config).parent.name if isinstance(config, str) else 'unknown'}"
 
 
 def _summary(keys: Mapping[str, Any] | set[str] | frozenset[str]) -> list[str]:
