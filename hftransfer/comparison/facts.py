@@ -191,7 +191,8 @@ def score(row: Row) -> tuple[str, str]:
     """(the value, its interval or what it is of seeds), for people."""
     value = "not defined" if row.value is None else f"{row.value:.4f}"
     if row.seeds:
-        return value, f"{'' if row.sd is None else f'± {row.sd:.4f} '}({row.n} seeds)"
+        some = f" of {row.n} that are defined" if row.n < len(row.seeds) else ""
+        return value, "" if row.sd is None else f"± {row.sd:.4f}{some}"
     return value, "" if row.interval is None else "{:.4f} to {:.4f}".format(*row.interval)
 
 
