@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from huggingface_hub import constants
 
 from hftransfer.fresh import FreshProcess
 from hftransfer.tokens import forget_tokens
@@ -75,9 +76,13 @@ def test_workers_that_load_data_have_none(workers: int) -> None:
     assert os.environ["HF_TOKEN"] == SECRET
 
 
-def test_what_is_forgotten_is_not_inherited() -> None:
+def test_what_is_forgotten_is_not_inherited(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HF_HUB_OFFLINE", "HF_HUB_DISABLE_IMPLICIT_TOKEN"):
+        monkeypatch.setenv(name, "0")
+        monkeypatch.setattr(constants, name, False)
     command = [sys.executable, "-c", "import os; print(os.environ.get('HF_TOKEN'))"]
     before = subprocess.run(command, capture_output=True, text=True, check=True)
     forget_tokens()
     after = subprocess.run(command, capture_output=True, text=True, check=True)
     assert (before.stdout.strip(), after.stdout.strip()) == (SECRET, "None")
+    assert constants.is_offline_mode()  # and nobody is asked without one

@@ -90,7 +90,7 @@ def load_checkpoint(section: CheckpointSection, task: Needs, labels: Sequence[st
         fresh=frozenset(fresh),
         max_length=bound_length(processor, model),
         location=location,
-        fingerprint=_fingerprint(location, config),
+        fingerprint=_fingerprint(location, section.revision),
         made_by=made_by(location),
         findings=tuple(_findings(section, task, location, config, fresh, unexpected)),
     )
@@ -215,11 +215,15 @@ def _renew_head(model: Any, fresh: set[str], auto_class: Any, config: Any) -> se
     return stale
 
 
-def _fingerprint(location: str, config: Any) -> str:
+def _fingerprint(location: str, revision: str | None) -> str:
     folder = Path(location)
-    if not folder.is_dir():
-        return f"commit:{getattr(config, '_commit_hash', None) or 'unknown'}"
-    return "sha256:" + "+".join(sha256(file) for file in sorted(folder.glob("model*.safetensors")))
+    if folder.is_dir():
+        return "sha256:" + "+".join(sha256(file) for file in sorted(folder.glob("model*.safetensors")))
+    from huggingface_hub import try_to_load_from_cache
+
+    # .../snapshots/COMMIT/config.json
+    config = try_to_load_from_cache(location, "config.json", revision=revision)
+    return f"commit:{Path(config).parent.name if isinstance(config, str) else 'unknown'}"
 
 
 def _summary(keys: Mapping[str, Any] | set[str] | frozenset[str]) -> list[str]:

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from hftransfer.cli.arguments import AsJson
 from hftransfer.cli.console import command, err, out, print_json
-from hftransfer.comparison.facts import Group, costs, score, told
+from hftransfer.comparison.facts import Group, costs, score, seeds, spread, told
 from hftransfer.comparison.ranking import compare
 from hftransfer.errors import InputError
 from hftransfer.files import write_text
@@ -89,16 +89,19 @@ def _show(group: Group) -> None:
         values = zip(group.settings, told(row, group.settings), strict=True)
         settings = ", ".join(f"{key}: {value}" for key, value in values if value)
         out.print(f"{row.run}  {settings}", style="dim", markup=False)
+    for row in group.rows:
+        if row.seeds:
+            out.print(f"{row.run}  seeds {seeds(row)}", style="dim", markup=False)
     out.print(group.verdict, markup=False)
     out.print()
 
 
 def _table(group: Group, settings: Sequence[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for name in ("", "run", group.metric, "95 % interval", "time", "trained", "memory", *settings):
+    for name in ("", "run", group.metric, spread(group), "time", "trained", "memory", *settings):
         right = name in (group.metric, "time", "trained", "memory")
         table.add_column(escape(name), justify="right" if right else "left", overflow="fold")
     for row in group.rows:
         rank = "" if row.rank is None else str(row.rank)
-        table.add_row(*map(escape, [rank, row.run, *score(row), *costs(row), *told(row, settings)]))
+        table.add_row(*map(escape, [rank, row.title, *score(row), *costs(row), *told(row, settings)]))
     return table

@@ -37,6 +37,18 @@ class Entry:
         found = self.result.metrics.get(self.split, {})
         return {name: value for name, value in found.items() if name == LOSS or _scalar(name)}
 
+    @property
+    def seed(self) -> int:
+        return int(self.result.recipe.training.seed)
+
+    def guess(self, metric: str) -> float | None:
+        """The score of what costs nothing to say, the majority or the mean."""
+        return (
+            self.result.baselines.get(self.result.recipe.task.baseline_name, {})
+            .get(self.split, {})
+            .get(metric)
+        )
+
     @cached_property
     def data(self) -> dict[str, Any]:
         """The recipe's section, as it was written down."""
@@ -109,6 +121,9 @@ def why_apart(theirs: Entry, ours: Entry) -> str:
         return "other labels: {}, and not {}".format(*(_labels(one.result.labels) for one in (ours, theirs)))
     keys = [key for key in {**ours.data, **theirs.data} if ours.data.get(key) != theirs.data.get(key)]
     settings = ", ".join(f"data.{key}" for key in keys)
+    seeds = [one.result.recipe.training.seed for one in (ours, theirs)]
+    if not keys and seeds[0] != seeds[1] and ours.data.get("seed") is None:
+        return f"scored on other rows (training.seed {seeds[0]} drew them, too: write data.seed to keep the rows)"
     return "scored on other rows" + (
         f" ({settings} {'differs' if len(keys) == 1 else 'differ'})" if keys else ""
     )

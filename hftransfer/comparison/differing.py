@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from hftransfer.recipe import flat, read_recipe, settings
@@ -12,12 +12,16 @@ from hftransfer.run_directory import RunDirectory
 PARTS = ("task", "strategy")
 
 
-def differing(results: Sequence[Result]) -> tuple[list[dict[str, Any]], list[str]]:
+def differing(
+    results: Sequence[Result], instead: Sequence[Mapping[str, Any]]
+) -> tuple[list[dict[str, Any]], list[str]]:
     """(of every run, dotted key -> value of the settings that are not the same in all, those keys in order).
+
+    instead: values in the place of those that the runs' recipes have (all of several seeds).
 
     An option that only some of the runs have (of another strategy) counts where it is not left at its default.
     """
-    known = [_settings(one) for one in results]
+    known = [{**_settings(one), **other} for one, other in zip(results, instead, strict=True)]
     defaults = [_defaults(one) for one in results]
     keys = [
         key for key in dict.fromkeys(key for one in known for key in one) if _differs(key, known, defaults)

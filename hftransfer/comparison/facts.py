@@ -17,11 +17,25 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
+class Seed:
+    """One of several runs of a recipe. collapsed: its score is not above that of what costs nothing to say."""
+
+    seed: int
+    run: str
+    value: float | None
+    collapsed: bool
+
+
+@dataclass(frozen=True)
 class Row:
     """A run. run: its folder or repository. rank: from 1, the best of its group; None without a value to rank by.
 
     value: the score; None where it is not defined. interval: (low, high) at 95 %. seconds: of the whole run. trained:
     parameters. settings: dotted key of the recipe -> value, of those that differ within the group.
+
+    Or a recipe that was trained with several seeds: `seeds` are its runs, and `run` the first of them; value: the mean
+    of the `n` scores that are defined, and sd theirs (n - 1); interval: None. seconds: the mean; peak_memory_bytes: the
+    most.
     """
 
     run: str
@@ -32,15 +46,24 @@ class Row:
     trained: int
     peak_memory_bytes: int
     settings: Mapping[str, Any]
+    n: int = 1
+    sd: float | None = None
+    seeds: tuple[Seed, ...] = ()
+
+    @property
+    def title(self) -> str:
+        return f"{self.run} ({len(self.seeds)} seeds)" if self.seeds else self.run
 
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that were scored on the same rows, the best first.
+    """Runs that were scored on the same rows, the best first; those of one recipe and several seeds are one row.
 
     metric: what they are ranked by, on the split's `examples` rows of `data`. higher_is_better: its direction.
     settings: the dotted keys that differ. verdict: whether the first two can be told apart, in a sentence; difference:
-    the same as facts (see `metrics.paired.Difference`, the first run against the second), None where there are none.
+    the same as facts, the first against the second, None where there are none: `metrics.paired.Difference`, and `test`,
+    which says by what: "rows" (`metrics.paired`), of one run each, which is about other rows and not about another
+    training; "seeds and rows", or "seeds" without resamples (`metrics.seeds`), where one has several seeds.
     apart: why these are not ranked against those of the first group; empty for that one.
     """
 
@@ -80,13 +103,19 @@ class Comparison:
         return facts
 
     @property
+    def runs(self) -> int:
+        """How many there are, every seed counted."""
+        return sum(len(row.seeds) or 1 for row in self.rows)
+
+    @property
     def _settings(self) -> list[str]:
         return list(dict.fromkeys(key for group in self.groups for key in group.settings))
 
     @cached_property
     def frame(self) -> pandas.DataFrame:
-        """A row a run: group (from 1), rank, run, task, data, split, examples, metric, score, low, high, seconds,
-        trained, peak_memory_bytes, and a column for every setting that differs."""
+        """A row a run, or a recipe of several seeds: group (from 1), rank, run, task, data, split, examples, metric,
+        score, low, high, n, sd, seeds (seed -> score), seconds, trained, peak_memory_bytes, and a column for every
+        setting that differs."""
         import pandas
 
         numbered = [(number, group, row) for number, group in enumerate(self.groups, 1) for row in group.rows]
@@ -98,8 +127,11 @@ class Comparison:
 
     def to_csv(self) -> str:
         """`frame` as comma-separated values, settings as a recipe would have them."""
+        from hftransfer.recipe import in_yaml
+
         shown = self.frame.assign(
-            **{key: [told(row, [key])[0] for row in self.rows] for key in self._settings}
+            seeds=["" if seeds is None else in_yaml(seeds) for seeds in self.frame["seeds"]],
+            **{key: [told(row, [key])[0] for row in self.rows] for key in self._settings},
         )
         text: str = shown.to_csv(index=False, lineterminator="\n")
         return text
@@ -158,6 +190,9 @@ def _columns(number: int, group: Group, row: Row) -> dict[str, Any]:
         "score": row.value,
         "low": low,
         "high": high,
+        "n": row.n,
+        "sd": row.sd,
+        "seeds": {one.seed: one.value for one in row.seeds} or None,
         "seconds": row.seconds,
         "trained": row.trained,
         "peak_memory_bytes": row.peak_memory_bytes,
@@ -170,9 +205,29 @@ def costs(row: Row) -> tuple[str, str, str]:
 
 
 def score(row: Row) -> tuple[str, str]:
-    """(the value, its interval), for people."""
+    """(the value, its interval or what it is of seeds), for people."""
     value = "not defined" if row.value is None else f"{row.value:.4f}"
+    if row.seeds:
+        some = f" of {row.n} that are defined" if row.n < len(row.seeds) else ""
+        return value, "" if row.sd is None else f"± {row.sd:.4f}{some}"
     return value, "" if row.interval is None else "{:.4f} to {:.4f}".format(*row.interval)
+
+
+def spread(group: Group) -> str:
+    """What stands beside the scores of a group, as a heading."""
+    several = [bool(row.seeds) for row in group.rows]
+    return " or ".join([*["95 % interval"][: not all(several)], *["sd over seeds"][: any(several)]])
+
+
+def seeds(row: Row) -> str:
+    """Every seed with its score, for people; empty for a single run."""
+    values = (
+        f"{one.seed}: "
+        + ("not defined" if one.value is None else f"{one.value:.4f}")
+        + " (collapsed)" * one.collapsed
+        for one in row.seeds
+    )
+    return ", ".join(values)
 
 
 def told(row: Row, keys: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup
 
-from hftransfer.comparison.facts import Comparison, Group, costs, score, told
+from hftransfer.comparison.facts import Comparison, Group, costs, score, seeds, spread, told
 
 ENVIRONMENT = jinja2.Environment(
     loader=jinja2.FileSystemLoader(Path(__file__).parent),
@@ -19,7 +19,7 @@ ENVIRONMENT = jinja2.Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-ENVIRONMENT.globals |= {"costs": costs, "score": score, "told": told}
+ENVIRONMENT.globals |= {"costs": costs, "score": score, "seeds": seeds, "spread": spread, "told": told}
 
 
 def tables(comparison: Comparison) -> str:

@@ -10,7 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hftransfer.comparison.facts import Comparison, Group
+from hftransfer.comparison.facts import Comparison, Group, spread
 from hftransfer.errors import InputError
 from hftransfer.files import beside
 
@@ -38,7 +38,8 @@ def check(file: Path) -> None:
 
 
 def plot(comparison: Comparison) -> Figure:
-    """A panel a group, the best run at its top: a mark at the score, a line over its interval."""
+    """A panel a group, the best run at its top: a mark at the score, a line over its interval; or, of several seeds, a
+    mark at the mean, a line over a standard deviation to either side, and a stroke at every seed."""
     check(Path("a.png"))
     import matplotlib
 
@@ -66,7 +67,8 @@ def _panel(axes: Any, group: Group) -> None:
     for place, row in enumerate(rows):
         if row.value is None:
             continue
-        low, high = row.interval or (row.value, row.value)
+        sd = row.sd or 0.0
+        low, high = row.interval or (row.value - sd, row.value + sd)
         best = row.rank == 1
         axes.plot([low, high], [place, place], color=BEST if best else OTHER, linewidth=2)
         axes.plot(
@@ -77,11 +79,14 @@ def _panel(axes: Any, group: Group) -> None:
             color=BEST if best else OTHER,
             linestyle="",
         )
-    axes.set_yticks(range(len(rows)), [_short(row.run) for row in rows], parse_math=False)
+        values = [one.value for one in row.seeds if one.value is not None]
+        axes.plot(values, [place] * len(values), marker="|", markersize=9, color="#1b1b1b", linestyle="")
+    axes.set_yticks(range(len(rows)), [_short(row.title) for row in rows], parse_math=False)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.grid(visible=True, axis="x", color="#dddddd", linewidth=0.6)
     axes.set_axisbelow(True)
-    axes.set_xlabel(f"{group.metric}, with its 95 % interval", parse_math=False)
+    several = ", strokes: every seed" * any(row.seeds for row in rows)
+    axes.set_xlabel(f"{group.metric}, with its {spread(group)}{several}", parse_math=False)
     axes.set_title(
         textwrap.shorten(group.title, TITLE, placeholder=" …"), loc="left", fontsize=10, parse_math=False
     )

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from statistics import mean
 from typing import Any
 
 from hftransfer.comparison.alike import Entry, alike, entry, why_apart
 from hftransfer.comparison.collect import Asked, collect
 from hftransfer.comparison.differing import differing
 from hftransfer.comparison.facts import Comparison, Group, Row
-from hftransfer.errors import InputError, RunDirectoryError, did_you_mean
+from hftransfer.comparison.several import SEED, Several, by_recipe
+from hftransfer.comparison.verdict import told_apart
+from hftransfer.errors import InputError, did_you_mean
 from hftransfer.registry import METRICS
-from hftransfer.run_directory import RunDirectory
 
 LOSS = "loss"
 
@@ -22,7 +23,7 @@ LOSS = "loss"
 def compare(
     runs: Asked | Iterable[Asked], *more: Asked, metric: str | None = None, split: str | None = None
 ) -> Comparison:
-    """Finished runs beside one another.
+    """Finished runs beside one another; those that differ in `training.seed` alone are one row, with their mean.
 
     runs, more: folders of runs, folders of such folders (`runs`), OWNER/NAME on a hub, results. metric: what to rank
     by; by default what chose the weights of the first run, where all of a group have it. split: by default test where
@@ -42,7 +43,7 @@ def compare(
         parts = _by_metric(rows, metric)
         for name, part in parts:
             lacks = "" if name == parts[0][0] else f"not scored by {parts[0][0]}"
-            groups.append(_group(part, name, why or lacks))
+            groups.append(_group(by_recipe(part, left_out), name, why or lacks))
     return Comparison(tuple(groups), left_out)
 
 
@@ -79,15 +80,17 @@ def _by_metric(group: Sequence[Entry], metric: str | None) -> list[tuple[str, li
     return parts
 
 
-def _group(entries: Sequence[Entry], metric: str, apart: str) -> Group:
+def _group(recipes: Sequence[Several], metric: str, apart: str) -> Group:
     higher = metric != LOSS and METRICS.get(metric).higher_is_better
-    ordered = sorted(entries, key=lambda one: _order(one.scores[metric], higher))
-    settings, keys = differing([one.result for one in ordered])
-    first = ordered[0]
-    verdict, difference = _told_apart(ordered, metric, higher)
-    values = [_order(one.scores[metric], higher) for one in ordered]
+    ordered = sorted(recipes, key=lambda one: _order(one.mean(metric), higher))
+    seeds = [[run.seed for run in one.runs] for one in ordered]
+    instead = [{SEED: told} if len(told) > 1 else {} for told in seeds]
+    settings, keys = differing([one.first.result for one in ordered], instead)
+    first = ordered[0].first
+    verdict, difference = told_apart(ordered, metric, higher)
+    values = [_order(one.mean(metric), higher) for one in ordered]
     ranks = [1 + sum(other < value for other in values) for value in values]
-    rows = [_row(*one, metric) for one in zip(ordered, ranks, settings, strict=True)]
+    rows = [_row(*one, metric, higher) for one in zip(ordered, ranks, settings, strict=True)]
     return Group(
         task=first.result.task,
         data=first.source,
@@ -107,62 +110,21 @@ def _order(value: float | None, higher: bool) -> float:
     return math.inf if value is None else -value if higher else value
 
 
-def _row(one: Entry, rank: int, settings: Mapping[str, Any], metric: str) -> Row:
-    result, value = one.result, one.scores[metric]
-    bounds = result.intervals.get(one.split, {}).get(metric)
+def _row(one: Several, rank: int, settings: Mapping[str, Any], metric: str, higher: bool) -> Row:
+    results, first = [run.result for run in one.runs], one.first
+    seeds = one.seeds(metric, higher)
+    bounds = None if seeds else first.result.intervals.get(first.split, {}).get(metric)
+    value = one.mean(metric)
     return Row(
-        run=one.name,
+        run=first.name,
         rank=None if value is None else rank,
         value=value,
         interval=None if bounds is None else (bounds[0], bounds[1]),
-        seconds=result.seconds["total"],
-        trained=result.parameters["trained"],
-        peak_memory_bytes=result.peak_memory_bytes,
+        seconds=mean(result.seconds["total"] for result in results),
+        trained=first.result.parameters["trained"],
+        peak_memory_bytes=max(result.peak_memory_bytes for result in results),
         settings=settings,
+        n=len(one.values(metric)),
+        sd=one.sd(metric),
+        seeds=seeds,
     )
-
-
-def _told_apart(ordered: Sequence[Entry], metric: str, higher: bool) -> tuple[str, Mapping[str, Any] | None]:
-    """(whether the first two can be told apart, in a sentence, the same as facts)."""
-    scored = [one for one in ordered if one.scores[metric] is not None]
-    if len(scored) < 2:
-        return "there is nothing to compare it with" if len(
-            ordered
-        ) < 2 else "only one of them has a score", None
-    from hftransfer.metrics.paired import difference
-    from hftransfer.resampled import read_resampled
-
-    measured = []
-    for one in scored[:2]:
-        try:
-            splits = read_resampled(RunDirectory(one.result.run_dir).resampled)
-        except RunDirectoryError:
-            why = "has not kept what that takes (it is from before that was kept, or from a hub)"
-            return f"whether the first two differ by more than chance is not known: {one.name} {why}", None
-        if one.split not in splits or metric not in splits[one.split].metrics:
-            return (
-                f"whether the first two differ by more than chance is not known: {metric} has no resamples",
-                None,
-            )
-        measured.append(splits[one.split].measured(metric, one.scores[metric]))
-    found = difference(*measured, higher_is_better=higher)
-    assert found is not None  # both have a score
-    facts = dataclasses.asdict(found)
-    if facts["smallest_detectable"] == math.inf:
-        facts["smallest_detectable"] = None
-    return _sentence(scored[0].name, scored[1].name, metric, facts), facts
-
-
-def _sentence(best: str, second: str, metric: str, facts: Mapping[str, Any]) -> str:
-    sure = [] if facts["interval"] is None else ["95 % {:+.4f} to {:+.4f}".format(*facts["interval"])]
-    sure += [] if facts["p"] is None else [f"McNemar p {_p(facts['p'])}"]
-    apart = f"{metric} {facts['value']:+.4f}" + (f" ({', '.join(sure)})" if sure else "")
-    if facts["verdict"] == "better":
-        return f"{best} is better than {second}: {apart}, on the same rows"
-    smallest = facts["smallest_detectable"]
-    shown = "" if smallest is None else f"; these rows would show a difference from about {smallest:.4f} on"
-    return f"{best} and {second} cannot be told apart: {apart}{shown}"
-
-
-def _p(value: float) -> str:
-    return "< 0.0001" if value < 1e-4 else f"= {value:.4f}"

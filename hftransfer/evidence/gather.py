@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 
 from accelerate import Accelerator
 
-from hftransfer.errors import DataError, HFTransferError
+from hftransfer.errors import DataError, HFTransferError, TrainingError
 from hftransfer.evidence.arms import Scored, arm_recipe, chosen, seed_recipe
 from hftransfer.evidence.verdict import facts
 from hftransfer.evidence.words import words_arm
@@ -40,9 +40,9 @@ def with_evidence(
     result: Result, recipe: Recipe, splits: Splits, run_dir: RunDirectory, compute: Accelerator, clock: Clock
 ) -> Result:
     """The result of a finished run with its `evidence`, and the arms among its `baselines`; result.json and the card
-    say it, too. An arm that fails is told, and costs nothing but itself.
+    say it, too. An arm that fails is told, and costs nothing but itself; on several processes, where all of them fail.
 
-    Raises DataError where the rows are not those of the run.
+    Raises DataError where the rows are not those of the run, TrainingError where one process of several fails.
     """
     work = _Work(result, recipe, splits, run_dir, compute, clock)
     work.check_rows()
@@ -147,15 +147,19 @@ class _Work:
             with self._part(name)(f"evidence {name}", title):
                 return make()
         except Exception as error:
-            if self.compute.num_processes > 1 and not isinstance(error, HFTransferError):
-                raise  # the others may wait for this process
-            message = error.message if isinstance(error, HFTransferError) else repr(error)
-            self.failed[name] = message
-            self.clock.note([f"not compared with {name}, which failed: {message}"])
+            told = error.message if isinstance(error, HFTransferError) else _first_line(error)
+            if self.compute.num_processes > 1 and name != "words" and not _seen_by_all(error):
+                raise TrainingError(
+                    f"evidence {name} failed: {told}",
+                    hint=f"the run itself is finished, in {self.run_dir.path}; --resume tries the rest again: on one "
+                    "process, an arm that fails costs nothing but itself",
+                ) from error
+            self.failed[name] = told
+            self.clock.note([f"not compared with {name}, which failed: {told}"])
             return None
 
     def _trained(self, name: str, recipe: Recipe) -> Scored | None:
-        at = self.run_dir.evidence(name)
+        at, recipe = self.run_dir.evidence(name), _of_commit(recipe, self.result)
         if at.result.is_file():
             result = Result.read(at.path)
         else:
@@ -178,6 +182,24 @@ class _Work:
         self.compute.free_memory()
         gc.collect()
         self.can_tell_memory = forget_peak_memory()
+
+
+def _of_commit(recipe: Recipe, result: Result) -> Recipe:
+    """Of a hub's checkpoint the commit that the run had, though there be a newer one by now."""
+    kind, _, commit = str(result.checkpoint["fingerprint"]).partition(":")
+    if kind != "commit" or commit == "unknown":
+        return recipe
+    return recipe.model_copy(update={"checkpoint": recipe.checkpoint.model_copy(update={"revision": commit})})
+
+
+def _seen_by_all(error: Exception) -> bool:
+    """Whether every process raises it at the same place: a loss that is no number, since all add it up. One process's
+    want of memory is a TrainingError, too, and has a cause; the others would wait for it."""
+    return isinstance(error, TrainingError) and error.__cause__ is None
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}".partition("\n")[0].removesuffix(": ")
 
 
 def _on_card(result: Result, run_dir: RunDirectory, clock: Clock) -> Result:

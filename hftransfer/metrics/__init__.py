@@ -198,6 +198,7 @@ TABLE: tuple[Metric, ...] = (
         module=f"{GENERATED}chrf",
         package="sacrebleu",
         extra="generation",
+        resampler="resampled_chrf",
     ),
     Measure(
         name="generated_length",

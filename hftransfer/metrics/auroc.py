@@ -9,7 +9,7 @@ from datasets import Features, Sequence, Value
 from sklearn.metrics import roc_auc_score
 
 from hftransfer.metrics.in_memory import InMemoryMetric
-from hftransfer.metrics.intervals import quotient
+from hftransfer.metrics.rankings import mean_area, roc
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -63,18 +63,8 @@ class RocAuc(InMemoryMetric):
     def resampled(
         self, resamples: Resamples, references: IntArray, prediction_scores: FloatArray
     ) -> FloatArray | None:
-        """See `Metric.resampled`. Of two classes alone: every further one would be another pass over all resamples, and
-        the mean is not defined on those that lack a rare one."""
-        if references.ndim == 2 or prediction_scores.shape[1] != 2:
-            return None
-        scores = prediction_scores[:, 1]
-        order = np.argsort(scores)
-        ties = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-        first = references[order] == 1
-        areas = []
-        for weights in resamples.weights():
-            drawn = weights[:, order]
-            above, below = (np.add.reduceat(drawn * side, ties, axis=1) for side in (first, ~first))
-            won = above * (below.cumsum(axis=1) - below / 2)
-            areas.append(quotient(won.sum(axis=1), above.sum(axis=1) * below.sum(axis=1), zero=np.nan))
-        return np.concatenate(areas)
+        """See `Metric.resampled`; None for very many rows and labels."""
+        if references.ndim == 2:
+            return mean_area(resamples, references == 1, prediction_scores, roc)
+        classes = [1] if prediction_scores.shape[1] == 2 else np.arange(prediction_scores.shape[1])
+        return mean_area(resamples, references[:, None] == classes, prediction_scores[:, classes], roc)

@@ -9,17 +9,17 @@ from datasets import Features, Sequence, Value
 from sklearn.metrics import average_precision_score
 
 from hftransfer.metrics.in_memory import InMemoryMetric
+from hftransfer.metrics.rankings import mean_area, precision_recall
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
+
 
 class AveragePrecision(InMemoryMetric):
-    """Area under the precision-recall curve of every label, and their unweighted mean (mAP).
-
-    It has no interval: every label would be a pass over all resamples, and the mean is not defined on those that lack a
-    rare one.
-    """
+    """Area under the precision-recall curve of every label, and their unweighted mean (mAP)."""
 
     reference_url = (
         "https://scikit-learn.org/stable/modules/generated/sklearn.metrics.average_precision_score.html"
@@ -40,3 +40,9 @@ class AveragePrecision(InMemoryMetric):
         if not there.any(axis=0).all():
             return {"average_precision": float("nan")}
         return {"average_precision": float(average_precision_score(there, scores, average="macro"))}
+
+    def resampled(
+        self, resamples: Resamples, references: IntArray, prediction_scores: FloatArray
+    ) -> FloatArray | None:
+        """See `Metric.resampled`; None for very many rows and labels."""
+        return mean_area(resamples, references == 1, prediction_scores, precision_recall)

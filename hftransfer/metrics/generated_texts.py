@@ -82,13 +82,22 @@ def resampled_bleu(
 
 
 def chrf(references: References, predictions: Sequence[str]) -> float:
-    """chrF of the whole corpus (Popovic 2015), 0 to 100: sacrebleu's defaults (6 characters, beta 2).
-
-    It has no interval: sacrebleu tells the score of a row, and not the counts that a corpus adds up.
-    """
+    """chrF of the whole corpus (Popovic 2015), 0 to 100: sacrebleu's defaults (6 characters, beta 2)."""
     import sacrebleu
 
     return float(sacrebleu.corpus_chrf(list(predictions), _streams(references)).score)
+
+
+def resampled_chrf(
+    resamples: Resamples, references: References, predictions: Sequence[str]
+) -> NDArray[np.float64]:
+    """By what sacrebleu counts in every row, as its own significance tests go about it (`sacrebleu.significance`)."""
+    import sacrebleu
+
+    metric = sacrebleu.CHRF()
+    counts = np.array(metric._extract_corpus_statistics(list(predictions), _streams(references)))
+    sums = resamples.sums(counts).astype(int).tolist()
+    return np.array([metric._compute_score_from_stats(one).score for one in sums])
 
 
 def generated_length(references: References, predictions: Sequence[str]) -> float:

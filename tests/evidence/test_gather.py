@@ -4,22 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 from cli_runner import hftransfer
+from hub import LoopbackHub
 from toy import toy_recipe, write_images, write_texts
 
-from hftransfer.errors import DataError, RunDirectoryError
+from hftransfer import stages
+from hftransfer.errors import CheckpointError, DataError, RunDirectoryError, TrainingError
+from hftransfer.evidence import gather
+from hftransfer.evidence.arms import arm_recipe
+from hftransfer.job import Clock
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.report import card
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.runner import run
-from hftransfer.training.events import Event, Note, Stage
+from hftransfer.training.events import Begin, Event, Note, Stage, Step
 
 Tiny = Callable[..., Path]
 ARMS = ["majority", "words", "random-weights", "frozen"]
@@ -181,6 +189,127 @@ def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tm
     assert "is a file" in told.evidence["failed"]["frozen"]
     assert any("not compared with frozen" in one.message for one in events if isinstance(one, Note))
     assert "frozen failed: " in RunDirectory(copy).card.read_text()
+
+
+def bare(proven: Result, folder: Path, *without: str) -> Path:
+    """A copy as after a kill before the evidence was written, without some of what it is compared with."""
+    copy = shutil.copytree(proven.run_dir, folder)
+    for name in without:
+        shutil.rmtree(copy / "evidence" / name)
+    facts = json.loads((copy / "result.json").read_text())
+    (copy / "result.json").write_text(json.dumps({**facts, "evidence": {}}))
+    return copy
+
+
+class Killed(BaseException):
+    """What nothing on the way catches."""
+
+
+def test_killed_in_every_arm_it_goes_on(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
+    """Before an arm, in the midst of its training, and as it is saved: the evidence is in the end what it had been."""
+    copy = bare(proven, tmp_path / "run", "words", "random-weights", "frozen")
+    seen: list[Event] = []
+    deadly: list[Callable[[Event], bool]] = [
+        lambda event: isinstance(event, Stage) and event.name == "evidence words",
+        lambda event: isinstance(event, Step) and event.step == 9,
+        lambda event: isinstance(event, Stage) and event.name == "save",
+        lambda event: isinstance(event, Stage) and event.name == "evidence frozen",
+    ]
+
+    def watch(event: Event) -> None:
+        seen.append(event)
+        if deadly and deadly[0](event):
+            deadly.pop(0)
+            raise Killed
+
+    asked = asking(recipe, arms="all")
+    for _ in range(4):
+        with pytest.raises(Killed):
+            run(asked, output=copy, resume=True, watch=watch)
+        assert Result.read(copy).evidence == {}
+    again = run(asked, output=copy, resume=True, watch=watch)
+    for one, other in zip(again.evidence["arms"], proven.evidence["arms"], strict=True):
+        assert (one["name"], one["metrics"]) == (other["name"], other["metrics"])
+    assert again.evidence["failed"] == {}
+    # The second of these went on from where the first had been killed.
+    assert [one.step for one in seen if isinstance(one, Begin)][:3] == [0, 8, 16]
+
+
+def test_an_arm_that_diverges_and_one_that_does_not_fit(
+    recipe: Recipe, proven: Result, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copy = bare(proven, tmp_path / "run", "random-weights", "frozen")
+    told = arm_recipe(recipe, "random-weights")
+    wild = told.model_copy(update={"training": told.training.model_copy(update={"learning_rate": 1e30})})
+    arms = {"random-weights": wild, "frozen": arm_recipe(recipe, "frozen")}
+    monkeypatch.setattr(gather, "arm_recipe", lambda _, name: arms[name])
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB.\nand much more")
+
+    monkeypatch.setattr(stages, "score", full)
+    events: list[Event] = []
+    result = run(asking(recipe, arms="all"), output=copy, resume=True, watch=events.append)
+    assert result.metrics == proven.metrics
+    assert [one["name"] for one in result.evidence["arms"]] == ["full", "majority", "words"]
+    failed = result.evidence["failed"]
+    assert "of step 2 is not a finite number" in failed["random-weights"]
+    assert failed["frozen"] == "OutOfMemoryError: CUDA out of memory. Tried to allocate 2 GiB."
+    notes = " ".join(one.message for one in events if isinstance(one, Note))
+    assert f"not compared with frozen, which failed: {failed['frozen']}" in notes
+    assert Result.read(copy).evidence["failed"] == failed
+
+
+@pytest.mark.parametrize(
+    ("name", "error", "goes_on"),
+    [
+        ("frozen", TrainingError("the loss of step 3 is not a finite number"), True),
+        ("frozen", CheckpointError("not to be had"), False),
+        ("frozen", ValueError("odd"), False),
+        ("words", ValueError("empty vocabulary"), True),  # no other process takes part in it
+    ],
+)
+def test_what_one_of_several_processes_fails_at_ends_all(
+    name: str, error: Exception, goes_on: bool, proven: Result
+) -> None:
+    """It alone would go on with the next arm, and the others wait for it for ever."""
+    several: Any = SimpleNamespace(num_processes=2)
+    nothing: Any = None
+    at = RunDirectory(proven.run_dir)
+    work = gather._Work(proven, proven.recipe, nothing, at, several, Clock(lambda event: None))
+
+    def fail() -> Any:
+        raise error
+
+    if goes_on:
+        assert work._attempt(name, name, fail) is None
+        assert str(error).strip() in work.failed[name]
+    else:
+        with pytest.raises(TrainingError, match=f"evidence frozen failed: .*{error}") as caught:
+            work._attempt(name, name, fail)
+        assert str(proven.run_dir) in str(caught.value.hint)
+    # One process alone goes on whatever it is.
+    several.num_processes = 1
+    assert work._attempt(name, name, fail) is None
+
+
+@pytest.mark.long
+def test_a_private_checkpoint_on_several_processes(
+    recipe: Recipe, hub: LoopbackHub, tiny_checkpoint: Tiny, tmp_path: Path
+) -> None:
+    """All but the main one have forgotten their tokens when the first arm begins."""
+    hub.create_repo("me/base", tiny_checkpoint("bert"), private=True)
+    commit = hub.repo("me/base").head.oid
+    text = dump_recipe(recipe).replace(str(tiny_checkpoint("bert")), "me/base")
+    (tmp_path / "recipe.yaml").write_text(text)
+    command = [sys.executable, "-m", "hftransfer", "run", "recipe.yaml", "--prove", "--processes", "2"]
+    done = hub.run([*command, "--output", "run"], home=tmp_path, timeout=600)
+    assert done.returncode == 0, done.stderr
+    result = Result.read(tmp_path / "run")
+    assert [one["name"] for one in result.evidence["arms"]] == ["full", *ARMS]
+    assert result.evidence["failed"] == {}
+    assert result.checkpoint["fingerprint"] == f"commit:{commit}"
+    assert Result.read(tmp_path / "run" / "evidence" / "frozen").recipe.checkpoint.revision == commit
 
 
 @pytest.mark.long
