@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -250,32 +251,28 @@ def test_two_processes_equal_one_however_they_are_started(
     checkpoint = tiny_checkpoint("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
     settings = {"epochs": 2, "optimizer": "sgd", "learning_rate": 0.05, "best_metric": "loss"}
 
-    def weights(
-        name: str, launcher: tuple[str, ...] = (), options: tuple[str, ...] = (), **changed: object
-    ) -> tuple[dict[str, torch.Tensor], Result]:
-        recipe = tmp_path / f"{name}.yaml"
-        recipe.write_text(dump_recipe(toy_recipe(checkpoint, data, **{**settings, **changed})))
-        command = [
-            sys.executable,
-            *launcher,
-            "-m",
-            "hftransfer",
-            "run",
-            str(recipe),
-            "--output",
-            str(tmp_path / name),
-        ]
-        done = subprocess.run([*command, *options], capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(dump_recipe(toy_recipe(checkpoint, data, **settings)))
+
+    def weights(name: str) -> tuple[dict[str, torch.Tensor], Result]:
         return load_file(tmp_path / name / "model" / "model.safetensors"), load_run(tmp_path / name)
+
+    def launched(name: str, *launcher: str, options: tuple[str, ...] = ()) -> Any:
+        command = [*launcher, "-m", "hftransfer", "run", str(recipe), "--output", str(tmp_path / name)]
+        done = subprocess.run(
+            [sys.executable, *command, *options], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        return weights(name)
 
     def difference(these: dict[str, torch.Tensor]) -> float:
         return max(float((one[name] - these[name]).abs().max()) for name in one)
 
+    run(toy_recipe(checkpoint, data, **settings), output=tmp_path / "one")
     one, result_of_one = weights("one")
     ways = {
-        "two": weights("two", options=("--processes", "2")),
-        "torchrun": weights("torchrun", ("-m", "torch.distributed.run", "--nproc_per_node", "2")),
+        "two": launched("two", options=("--processes", "2")),
+        "torchrun": launched("torchrun", "-m", "torch.distributed.run", "--nproc_per_node", "2"),
     }
     for name, (two, result_of_two) in ways.items():
         assert json.loads((tmp_path / name / "environment.json").read_text())["processes"] == 2
@@ -284,9 +281,10 @@ def test_two_processes_equal_one_however_they_are_started(
         for split in ("validation", "test"):
             assert result_of_two.metrics[split] == pytest.approx(dict(result_of_one.metrics[split]), abs=1e-5)
     # On CPUs, accelerate launch starts several processes only through MPI; with one it is a launcher all the same.
-    launched, _ = weights("accelerate", ("-m", "accelerate.commands.launch", *ACCELERATE))
-    assert difference(launched) == 0
-    other, _ = weights("other", seed=1)
+    alone, _ = launched("accelerate", "-m", "accelerate.commands.launch", *ACCELERATE)
+    assert difference(alone) == 0
+    run(toy_recipe(checkpoint, data, **settings, seed=1), output=tmp_path / "other")
+    other, _ = weights("other")
     assert difference(other) > 1e-2
 
 

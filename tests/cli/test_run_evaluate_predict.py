@@ -527,7 +527,10 @@ def test_predict_images(images_run: Result, tmp_path: Path) -> None:
 
 def test_a_missing_image_is_found_before_the_model_is_loaded(images_run: Result) -> None:
     start = time.perf_counter()
-    refused(hftransfer("predict", images_run.run_dir, "nowhere.png"), "nowhere.png: there is no such file")
+    refused(
+        hftransfer("predict", images_run.run_dir, "nowhere.png", anew=True),
+        "nowhere.png: there is no such file",
+    )
     assert time.perf_counter() - start < 5
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +33,27 @@ print(json.dumps([said, [dict(zip(labels, row)) for row in scores]]))
 """
 ADAPTER = """
 import json, sys, torch, transformers, peft
-base, name, folder, texts = sys.argv[1], sys.argv[2], sys.argv[3], json.loads(sys.argv[4])
-labels = json.loads(sys.argv[5])
-model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(labels))
-model = peft.PeftModel.from_pretrained(model, name, **({"subfolder": folder} if folder else {})).eval()
-tokenizer = transformers.AutoTokenizer.from_pretrained(name)
-with torch.inference_mode():
-    scores = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].tolist() for text in texts]
-print(json.dumps([dict(zip(labels, row)) for row in scores]))
+base, texts, labels = sys.argv[1], json.loads(sys.argv[2]), json.loads(sys.argv[3])
+found = []
+for name, where in (("me/desk", {"subfolder": "adapter"}), ("me/adapter", {})):
+    model = transformers.AutoModelForSequenceClassification.from_pretrained(base, num_labels=len(labels))
+    model = peft.PeftModel.from_pretrained(model, name, **where).eval()
+    tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+    with torch.inference_mode():
+        rows = [model(**tokenizer(text, return_tensors="pt")).logits.softmax(-1)[0].tolist() for text in texts]
+    found.append([dict(zip(labels, row)) for row in rows])
+print(json.dumps(found))
+"""
+COMMANDS = """
+import json, sys
+from hftransfer.cli import main
+for sys.argv in json.loads(sys.argv[1]):
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise
+    print(flush=True)
 """
 
 
@@ -60,6 +73,13 @@ def opened(hub: LoopbackHub, home: Path, revision: str = "", **options: Any) -> 
     return json.loads(done.stdout.splitlines()[-1]) if done.returncode == 0 else done.stderr
 
 
+def commands(hub: LoopbackHub, home: Path, *asked: Sequence[str]) -> list[Any]:
+    """What `hftransfer ARGUMENTS --json` prints, of one process and its cache."""
+    done = hub.python(COMMANDS, json.dumps([["hftransfer", *one] for one in asked]), home=home)
+    assert done.returncode == 0, done.stderr
+    return [json.loads(said) for said in done.stdout.split("\n\n") if said.strip()]
+
+
 def test_whatever_opens_it_says_the_same(
     hub: LoopbackHub, client: Push, run_dir: Path, tmp_path: Path
 ) -> None:
@@ -75,46 +95,28 @@ def test_whatever_opens_it_says_the_same(
 
     home = tmp_path / "other"
     home.mkdir()
-    said = hub.run(
-        [sys.executable, "-m", "hftransfer", "predict", "me/desk", *TEXTS, "--top", "9", "--json"], home=home
-    )
-    assert said.returncode == 0, said.stderr
-    assert close([one["scores"] for one in json.loads(said.stdout)], before)
     rows = write_texts(tmp_path / "rows", train=2, other=12) / "test.csv"
-    scored = hub.run(
-        [sys.executable, "-m", "hftransfer", "evaluate", "me/desk", "--data", str(rows), "--json"], home=home
-    )
-    assert scored.returncode == 0, scored.stderr
+    predict = ["predict", "me/desk", *TEXTS, "--top", "9", "--json"]
+    said, scored = commands(hub, home, predict, ["evaluate", "me/desk", "--data", str(rows), "--json"])
+    assert close([one["scores"] for one in said], before)
     own = Result.read(tmp_path / "elsewhere").evaluate(rows)
-    assert json.loads(scored.stdout)["metrics"] == pytest.approx(own.metrics)
+    assert scored["metrics"] == pytest.approx(own.metrics)
 
     # Without the network: what is in the cache, and nobody is asked.
     asked = len(hub.requests)
     code = "import os; os.environ['HF_HUB_OFFLINE'] = '1'; from hftransfer.cli import main; main()"
-    offline = hub.run(
-        [sys.executable, "-c", code, "predict", "me/desk", *TEXTS, "--top", "9", "--json"], home=home
-    )
+    offline = hub.run([sys.executable, "-c", code, *predict], home=home)
     assert offline.returncode == 0, offline.stderr
-    assert json.loads(offline.stdout) == json.loads(said.stdout)
+    assert json.loads(offline.stdout) == said
     assert len(hub.requests) == asked
 
     # A newer commit breaks the model: the pinned one is still what it was.
     hub.add_files(hub.repo("me/desk"), {"config.json": b"{}"})
     (tmp_path / "pinned").mkdir()
+    pinned = ["predict", f"me/desk@{pushed}", *TEXTS, "--top", "9", "--json"]
+    assert commands(hub, tmp_path / "pinned", pinned) == [said]
     pipe, _ = opened(hub, tmp_path / "pinned", pushed)
     assert close(pipe, before)
-    command = [
-        sys.executable,
-        "-m",
-        "hftransfer",
-        "predict",
-        f"me/desk@{pushed}",
-        *TEXTS,
-        "--top",
-        "9",
-        "--json",
-    ]
-    assert json.loads(hub.run(command, home=tmp_path / "pinned").stdout) == json.loads(said.stdout)
 
 
 def test_a_private_one_is_not_there_for_strangers(
@@ -122,9 +124,8 @@ def test_a_private_one_is_not_there_for_strangers(
 ) -> None:
     assert client("push", run_dir, "me/desk").returncode == 0
     stranger = hub.add_user("you")
-    assert "RepositoryNotFoundError" in opened(
-        hub, tmp_path, token=stranger
-    ) or "not a valid model" in opened(hub, tmp_path, token=stranger)
+    said = opened(hub, tmp_path, token=stranger)
+    assert "RepositoryNotFoundError" in said or "not a valid model" in said
     done = client("predict", "me/desk", "a text", token=stranger)
     assert done.returncode == 2
     assert "hf auth login" in done.stderr
@@ -165,12 +166,11 @@ def test_from_a_hub_to_a_hub(hub: LoopbackHub, client: Push, tiny_checkpoint: Ti
     assert client("push", run, "me/adapter", "--weights", "adapter").returncode == 0
     assert "model.safetensors" not in hub.repo("me/adapter").files
     labels = json.dumps(list(Result.read(run).labels))
-    for name, folder in (("me/desk", "adapter"), ("me/adapter", "")):
-        home = tmp_path / folder.replace("adapter", "in-adapter") if folder else tmp_path / "root"
-        home.mkdir()
-        done = hub.python(ADAPTER, "me/base", name, folder, json.dumps(TEXTS), labels, home=home)
-        assert done.returncode == 0, done.stderr
-        assert close(json.loads(done.stdout.splitlines()[-1]), before)
+    (tmp_path / "adapters").mkdir()
+    done = hub.python(ADAPTER, "me/base", json.dumps(TEXTS), labels, home=tmp_path / "adapters")
+    assert done.returncode == 0, done.stderr
+    for scores in json.loads(done.stdout.splitlines()[-1]):
+        assert close(scores, before)
 
     recipe.write_text(recipe.read_text().replace("me/base", "me/desk").replace("hub: {repo: me/desk}\n", ""))
     (tmp_path / "third").mkdir()
