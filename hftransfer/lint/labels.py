@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.balance import label_counts
 from hftransfer.lint.findings import Finding, percent
 from hftransfer.lint.pool import Pool, codes
+from hftransfer.splits.copies import fold
 
 if TYPE_CHECKING:
     import numpy as np
@@ -25,10 +27,10 @@ def contradictory(pool: Pool) -> list[Finding]:
     """Rows with the same inputs (texts but for case and white space) and another target, wherever they stand."""
     import numpy as np
 
-    if pool.kind not in ("class", "classes", "tags", "numbers"):
+    if pool.kind is None or pool.kind not in TOLD_APART:
         return []
     _, groups = np.unique(pool.folded, return_inverse=True)
-    apart = _numbers_apart(pool, groups) if pool.kind == "numbers" else _differ(groups, codes(pool.targets))
+    apart = TOLD_APART[pool.kind](pool, groups)
     rows = np.flatnonzero(apart[groups])
     if not len(rows):
         return []
@@ -52,10 +54,11 @@ def contradictory(pool: Pool) -> list[Finding]:
     ]
 
 
-def _differ(groups: NDArray[np.int64], targets: NDArray[np.uint64]) -> NDArray[np.bool_]:
+def _differ(pool: Pool, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     """(G,) whether a group has several targets."""
     import numpy as np
 
+    targets = codes(pool.targets) if pool.kind != "mask" else pool.target_files
     pairs = np.unique(np.stack([groups.astype(np.uint64), targets]), axis=1)
     several: NDArray[np.bool_] = np.bincount(pairs[0].astype(np.int64), minlength=int(groups.max()) + 1) > 1
     return several
@@ -75,6 +78,36 @@ def _numbers_apart(pool: Pool, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
     return apart
 
 
+def _answers_apart(pool: Pool, groups: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """(G,) whether two rows of a group have no answer in common; two who answer seldom choose the very same words."""
+    import numpy as np
+
+    apart = np.zeros(int(groups.max()) + 1, dtype=bool)
+    several = np.flatnonzero(np.bincount(groups)[groups] > 1)
+    order = several[np.argsort(groups[several], kind="stable")]
+    for rows in np.split(order, np.flatnonzero(np.diff(groups[order])) + 1):
+        told = [_answers(pool.targets[row]) for row in rows.tolist()]
+        if told:
+            apart[groups[rows[0]]] = any(not one & other for one in told for other in told)
+    return apart
+
+
+def _answers(told: Mapping[str, Any]) -> set[str]:
+    return {fold(one) for one in told["text"]} or {""}
+
+
+TOLD_APART: Mapping[str, Callable[[Pool, NDArray[np.int64]], NDArray[np.bool_]]] = {
+    "class": _differ,
+    "choice": _differ,
+    "classes": _differ,
+    "tags": _differ,
+    "mask": _differ,
+    "numbers": _numbers_apart,
+    "answers": _answers_apart,
+}
+"""Kind of a target -> which groups of rows (G,) have targets that contradict one another."""
+
+
 def _other(pool: Pool, row: int, group: NDArray[np.int64]) -> int:
     """The row of the group that is farthest from what `row` says: of numbers by value, else the first that differs."""
     import numpy as np
@@ -84,6 +117,10 @@ def _other(pool: Pool, row: int, group: NDArray[np.int64]) -> int:
         values = np.array([pool.targets[one] for one in group.tolist()], dtype=np.float64)
         farthest = np.abs(values - np.array(told)).max(axis=1).argmax()
         return int(group[farthest])
+    if pool.kind == "answers":
+        return int(next(one for one in group.tolist() if not _answers(pool.targets[one]) & _answers(told)))
+    if pool.kind == "mask":
+        return int(next(one for one in group.tolist() if pool.target_files[one] != pool.target_files[row]))
     return int(next(one for one in group.tolist() if pool.targets[one] != told))
 
 

@@ -38,6 +38,8 @@ NEIGHBOURS = 50
 """With the same band that an image is compared with."""
 LOOSE = 0.6
 """The correlation of two pictures as they are from which they are looked at more closely."""
+LEAST_FAR = 0.002
+"""From a correlation of 1: a copy of low quality is nearer."""
 BLOCK = 2_000
 """Pictures that are looked at at a time."""
 
@@ -45,7 +47,9 @@ BLOCK = 2_000
 def similar_images(files: Sequence[Any], threshold: float) -> Similar:
     """Pairs of N images (Arrow's {"bytes", "path"}), one of which explains the other by `threshold`, a correlation.
 
-    The first ones are compared where there are too many. Small and plain images match nothing.
+    More is asked for where pictures are so much of one kind (digits, icons) that as many pairs are just below it: what
+    stands out from them are copies. The first ones are compared where there are too many. Small and plain images match
+    nothing.
     """
     import numpy as np
 
@@ -55,7 +59,7 @@ def similar_images(files: Sequence[Any], threshold: float) -> Similar:
     pictures = np.array([one for one in seen if one is not None], np.uint8).reshape(-1, SIDE, SIDE)
     first, second = _candidates(_hashes(pictures))
     found = _explained(pictures, first, second)
-    good = found >= threshold
+    good = found >= _standing_out(found, threshold)
     short = len(seen) - len(kept)
     return Similar(kept[first[good]], kept[second[good]], found[good], short, len(files) - len(seen))
 
@@ -124,6 +128,16 @@ def _explained(pictures: NDArray[np.uint8], first: Places, second: Places) -> ND
             into = alike[part]
             found[into] = np.maximum(found[into], np.linalg.norm(shares, axis=1))
     return found
+
+
+def _standing_out(found: NDArray[np.float64], threshold: float) -> float:
+    """The least threshold that no fewer pairs are above than just below, half as far again from 1."""
+    far = 1 - threshold
+    while (
+        (found >= 1 - far).sum() < ((found >= 1 - 1.5 * far) & (found < 1 - far)).sum()
+    ) and far > LEAST_FAR:
+        far /= 1.25
+    return 1 - far
 
 
 def _products(grey: NDArray[np.float32], first: Places, second: Places) -> NDArray[np.float64]:

@@ -138,6 +138,14 @@ class Pool:
         role = self.target[0]
         return [one for rows in self.splits.by_name.values() for one in column(rows, role).to_pylist()]
 
+    @cached_property
+    def target_files(self) -> NDArray[np.uint64]:
+        """(N,) equal for rows whose targets, files, have the same bytes."""
+        import numpy as np
+
+        tables = [(rows, positions(rows)) for rows in self.splits.by_name.values()]
+        return np.concatenate(content_hashes(tables, [self.target[0]] if self.target else []))
+
     def shown_target(self, row: int) -> str | None:
         """A row's target in words."""
         if self.kind in (None, "mask"):
@@ -147,6 +155,8 @@ class Pool:
             return str(labels[value])
         if self.kind in ("classes", "tags"):
             return short(" ".join(labels[one] for one in value) if value else "no label")
+        if self.kind == "answers":
+            return short(" or ".join(dict.fromkeys(value["text"])) or "no answer")
         if self.kind == "numbers":
             return ", ".join(f"{one:g}" for one in value)
         return short(str(value))

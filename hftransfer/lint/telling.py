@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.findings import Finding
-from hftransfer.lint.pool import Pool, column
+from hftransfer.lint.pool import Pool, codes, column
 
 if TYPE_CHECKING:
     import datasets
@@ -36,7 +36,10 @@ def words(pool: Pool) -> list[Finding]:
         rows = pool.rows_of("train").tolist()
         for which, place in (("first", 0), ("last", -1)):
             values = [(texts[row].split() or [""])[place] for row in rows]
-            share = _told(values, labels)
+            bare = [DIGITS.sub("#", one) for one in values]
+            share, digits = _told(values, labels), ""
+            if share < SURE:
+                share, digits = _told(bare, labels), ", its digits left out,"
             if share >= SURE:
                 found.append(
                     Finding(
@@ -45,7 +48,7 @@ def words(pool: Pool) -> list[Finding]:
                         ("train",),
                         round(share * len(rows)),
                         len(rows),
-                        f"the {which} word of `{role}` tells the label in {share:.1%} of the training rows",
+                        f"the {which} word of `{role}`{digits} tells the label in {share:.1%} of the training rows",
                         "a model will learn that word and nothing else: take it out, unless new texts have it, too",
                         pool.examples(rows, label=True),
                     )
@@ -102,12 +105,13 @@ def order(pool: Pool) -> list[Finding]:
 
 
 def _labels(pool: Pool) -> Codes | None:
-    """(N,) classes of the training rows, where there is enough to tell."""
+    """(N,) classes of the training rows, or numbers for their sets of labels, where there is enough to tell."""
     import numpy as np
 
-    if pool.kind != "class":
+    if pool.kind not in ("class", "classes"):
         return None
-    labels = np.array([pool.targets[row] for row in pool.rows_of("train").tolist()], dtype=np.int64)
+    told = [pool.targets[row] for row in pool.rows_of("train").tolist()]
+    _, labels = np.unique(codes(told), return_inverse=True)
     return labels if len(labels) >= FEW and np.bincount(labels).max() < COMMON * len(labels) else None
 
 

@@ -9,6 +9,8 @@ from hftransfer.lint.pool import Pool
 
 TOKENS_PER_WORD = 1.3
 CHARACTERS_PER_TOKEN = 4
+A_TOKEN_EACH = re.compile("[\u0e00-\u0eff\u1100-\u11ff\u2e80-\u9fff\uac00-\ud7ff\uf900-\ufaff]")
+"""Letters of what is written without spaces, or in syllables: Thai, Lao, Chinese, Japanese, Korean."""
 USUAL = 512
 """Tokens that most checkpoints read."""
 SAYS_SOMETHING = re.compile(r"[^\W_]")
@@ -51,7 +53,8 @@ def long(pool: Pool, max_tokens: int | None) -> list[Finding]:
     for texts in pool.texts.values():
         words = np.array([len(text.split()) for text in texts])
         letters = np.array([len(text) for text in texts])
-        tokens += np.maximum(TOKENS_PER_WORD * words, letters / CHARACTERS_PER_TOKEN)
+        alone = np.array([0 if text.isascii() else len(A_TOKEN_EACH.findall(text)) for text in texts])
+        tokens += alone + np.maximum(TOKENS_PER_WORD * words, (letters - alone) / CHARACTERS_PER_TOKEN)
     found = []
     for name in pool.names:
         places = pool.rows_of(name)

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import Any
 
 import numpy as np
 import pytest
 from lint.looking import TEXT, found, look, names, rows, texts
+from PIL import Image
 
 from hftransfer.lint import sentences
-from hftransfer.splits import Column
+from hftransfer.splits import Column, MaskColumn
 
 SEVERAL = {"text": Column("text"), "label": Column("classes")}
 TAGS = {"tokens": Column("words"), "tags": Column("tags")}
 NUMBERS = {"text": Column("text"), "label": Column("numbers")}
+CHOICES = {"text": Column("text"), "choices": Column("choices"), "label": Column("choice")}
+ANSWERS = {"question": Column("text"), "context": Column("text"), "answers": Column("answers")}
+MASKS = {"image": Column("image"), "mask": MaskColumn("mask")}
 
 
 def with_validation(train: list[dict[str, Any]], **settings: Any) -> Any:
@@ -62,6 +67,50 @@ class TestContradictions:
         louder = {"tokens": [word.upper() for word in train[2]["tokens"]], "tags": ["B-X"] * 9}
         assert "contradictory-labels" not in names(look({"train": train, "validation": [louder]}, TAGS))
         assert found(look({"train": train, "validation": [other]}, TAGS), "contradictory-labels").rows == 2
+
+    def test_choices(self) -> None:
+        train = [
+            {"text": text, "choices": ["x", "y", "z"], "label": n % 3} for n, text in enumerate(texts(40))
+        ]
+        other = {**train[4], "text": train[4]["text"].upper(), "label": 2}
+        assert names(look({"train": train, "validation": [{**other, "label": 1}]}, CHOICES)) == [
+            "near-leakage"
+        ]
+        one = found(look({"train": train, "validation": [other]}, CHOICES), "contradictory-labels")
+        assert [e.label for e in (one.examples[0], one.examples[0].of) if e] == ["1", "2"]
+
+    def test_answers_with_nothing_in_common(self) -> None:
+        def asked(text: str, *places: int) -> dict[str, Any]:
+            words = [text.split()[place] for place in places]
+            starts = [text.index(word) for word in words]
+            return {"question": "which", "context": text, "answers": {"text": words, "answer_start": starts}}
+
+        contexts = texts(40)
+        train = [asked(text, 2, 3) for text in contexts]
+        near = {"train": train, "validation": [asked(contexts[5], 3)]}
+        assert "contradictory-labels" not in names(look(near, ANSWERS))
+        one = found(
+            look({"train": train, "validation": [asked(contexts[5], 4)]}, ANSWERS), "contradictory-labels"
+        )
+        first, second, third = contexts[5].split()[2:5]
+        assert [e.label for e in (one.examples[0], one.examples[0].of) if e] == [
+            f"{first} or {second}",
+            third,
+        ]
+
+    def test_masks_of_one_image(self) -> None:
+        def file(values: np.ndarray) -> bytes:
+            stream = io.BytesIO()
+            Image.fromarray(values.astype(np.uint8)).save(stream, "PNG")
+            return stream.getvalue()
+
+        draw = np.random.default_rng(0)
+        pictures = [file(draw.integers(0, 256, (6, 6, 3))) for _ in range(20)]
+        train = [{"image": one, "mask": file(draw.integers(0, 2, (6, 6)))} for one in pictures]
+        assert "contradictory-labels" not in names(look({"train": train, "validation": train[:1]}, MASKS))
+        other = {"train": train, "validation": [{**train[3], "mask": train[4]["mask"]}]}
+        one = found(look(other, MASKS), "contradictory-labels")
+        assert (one.rows, one.examples[0].row) == (2, 3)
 
     def test_numbers_that_are_far_apart(self) -> None:
         train = [{"text": text, "label": n / 10} for n, text in enumerate(texts(50))]
@@ -148,6 +197,8 @@ def test_texts_that_are_longer_than_a_model_reads() -> None:
     assert "512 tokens, by an estimate" in one.message
     train[-1]["text"] = "word " * 350
     assert "long-texts" not in names(with_validation(train))
+    train[-1]["text"] = "中文字" * 180  # without spaces, every one of them is read
+    assert found(with_validation(train), "long-texts").rows == 1
 
 
 class TestNumbers:
@@ -179,6 +230,21 @@ class TestTelling:
         one = found(with_validation([marked(row) for row in rows(60)]), "label-in-text")
         assert f"the {place} word of `text` tells the label in 100.0%" in one.message
         assert one.severity == "warning"
+
+    def test_an_id_at_the_end_that_gives_the_label_away(self) -> None:
+        def numbered(mark: str) -> list[dict[str, Any]]:
+            return [{**r, "text": f"{r['text']} {mark or r['label']}-{n}"} for n, r in enumerate(rows(60))]
+
+        one = found(with_validation(numbered("")), "label-in-text")
+        assert "the last word of `text`, its digits left out, tells the label in 100.0%" in one.message
+        assert "label-in-text" not in names(with_validation(numbered("c")))
+
+    def test_a_column_that_gives_sets_of_labels_away(self) -> None:
+        train = [{"text": text, "label": ["x", "y"][: n % 3]} for n, text in enumerate(texts(60))]
+        told = [{**row, "id": f"x{n}"} for n, row in enumerate(train)]
+        coded = [{**row, "group": len(row["label"])} for row in train]
+        assert found(look({"train": coded, "validation": train[:2]}, SEVERAL), "label-in-column").rows == 60
+        assert "label-in-column" not in names(look({"train": told, "validation": train[:2]}, SEVERAL))
 
     @pytest.mark.parametrize(
         ("ids", "how"),
