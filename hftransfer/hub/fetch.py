@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from hftransfer.errors import InputError, RunDirectoryError
+from hftransfer.errors import InputError, RunDirectoryError, nearest
 from hftransfer.files import sha256
 from hftransfer.hub.contents import SUFFIXES
 from hftransfer.hub.remote import HubError, Tell, again, explained
@@ -39,7 +39,8 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
     except LocalEntryNotFoundError as error:
         raise InputError(
             f"{repo} is not a folder here, not in the cache, and the hub cannot be asked",
-            hint="check the name and the network; a run is the folder that `hftransfer run` names at its end",
+            hint=_near(name)
+            or "check the name and the network; a run is the folder that `hftransfer run` names at its end",
         ) from error
     _check_whole(folder, repo)
     if not (folder / RUN_RESULT).is_file():
@@ -48,6 +49,13 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
             hint="open it with transformers.pipeline, or start from it: checkpoint: " + name,
         )
     return folder
+
+
+def _near(name: str) -> str | None:
+    """What `runs/frozn` may have meant, where a folder `runs` is here."""
+    folder = Path(name).parent
+    close = nearest(Path(name).name, [one.name for one in folder.iterdir()]) if folder.is_dir() else None
+    return f"did you mean `{folder / close}`?" if close else None
 
 
 def _downloaded(name: str, revision: str | None) -> Path:

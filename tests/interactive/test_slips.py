@@ -121,6 +121,17 @@ def test_a_folder_of_runs_is_no_run(tmp_path: Path) -> None:
     assert "a run is the folder" in str(error.value.hint)
 
 
+def test_a_run_whose_name_is_nearly_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "runs" / "text-frozen").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="runs/text-frozn is not a folder here") as error:
+        ht.load_run("runs/text-frozn")
+    assert error.value.hint == "did you mean `runs/text-frozen`?"
+    with pytest.raises(InputError) as error:
+        ht.load_run("me/text-frozn")
+    assert "check the name and the network" in str(error.value.hint)
+
+
 # --- rows ------------------------------------------------------------------------------------------------------
 
 
