@@ -48,6 +48,8 @@ def input_rows(
 
 def _listed(inputs: Any, names: Mapping[str, Any]) -> Any:
     """A table or a column of one as a list; anything else as it is. names: role -> the table's name of it."""
+    if hasattr(inputs, "to_pandas"):  # of polars or pyarrow
+        inputs = inputs.to_pandas()
     if hasattr(inputs, "columns") and hasattr(inputs, "to_dict"):  # found without importing pandas
         wanted = [one for name in names.values() for one in ([name] if isinstance(name, str) else name)]
         missing = [name for name in wanted if name not in inputs.columns]

@@ -208,7 +208,9 @@ def test_inputs_as_they_come() -> None:
         frame["My Text"].values,
     ):
         assert asked(given) == texts
-    assert asked(frame, {"text": "My Text", "label": "gone"}) == texts
+    for table in (frame, pa.Table.from_pandas(frame)):
+        assert asked(table, {"text": "My Text", "label": "gone"}) == texts
+    assert asked(pa.Table.from_pandas(frame)["My Text"]) == texts
     with pytest.raises(DataError, match="no column `text`") as error:
         asked(frame)
     assert "its columns: id, My Text" in str(error.value.hint)
