@@ -42,6 +42,8 @@ LAUNCHER = (
     "GROUP_RANK",
 )
 """A launcher's variables, which would make the fresh process join the training's process group."""
+UNREAD = ("HFTRANSFER_CACHE", "HFTRANSFER_CACHE_GB", "PYTEST_CURRENT_TEST")
+"""What no answer reads: of features, and which test is running. A stem serves whatever they are by then."""
 
 
 class FreshProcess:
@@ -180,12 +182,15 @@ _FREE: list[_Stem] = []
 def _environment() -> dict[str, str]:
     """What a stem is started with. One that was started with anything else is not asked: most of it is read once, by
     libraries while they are imported."""
-    # All that it loads is here: it asks no hub, and needs no token. pytest says there which test is running.
-    left_out = {*LAUNCHER, "PYTEST_CURRENT_TEST"}
-    environment = without_tokens({key: value for key, value in os.environ.items() if key not in left_out})
+    # All that it loads is here: it asks no hub, and needs no token.
+    environment = without_tokens({key: value for key, value in os.environ.items() if key not in LAUNCHER})
     # On the CPU, where float32 means float32: the question is whether the files are right. And no threads from the
     # start (numpy's linear algebra would have some): a child does not have them.
     return {**environment, "CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _read(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in UNREAD}
 
 
 def _kept() -> _Stem | None:
@@ -194,7 +199,7 @@ def _kept() -> _Stem | None:
             stem = _FREE.pop()
         except IndexError:  # another thread has it
             break
-        if stem.is_alive() and stem.environment == _environment():
+        if stem.is_alive() and _read(stem.environment) == _read(_environment()):
             return stem
         stem.end()
     return None

@@ -132,13 +132,17 @@ def test_what_not_all_answers_need_is_imported_once(ask: Callable[..., dict[str,
 def test_what_concerns_this_process_alone_is_not_passed_on(
     ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And what no answer reads needs no other stem."""
     first = ask()
-    for name in ("HF_TOKEN", "RANK", "WORLD_SIZE", "PYTEST_CURRENT_TEST"):
-        monkeypatch.setenv(name, "1")
+    for name in ("HF_TOKEN", "RANK", "WORLD_SIZE", "HFTRANSFER_CACHE", "PYTEST_CURRENT_TEST"):
+        monkeypatch.setenv(name, "/changed")
     second = ask()
     assert second["stem"] == first["stem"]
-    assert not {"HF_TOKEN", "RANK", "WORLD_SIZE", "PYTEST_CURRENT_TEST"} & {*second["environment"]}
-    assert second["environment"]["CUDA_VISIBLE_DEVICES"] == ""
+    assert "/changed" not in second["environment"].values()
+    monkeypatch.setenv("HF_HOME", "/somewhere/else")
+    third = ask()["environment"]
+    assert {name for name, value in third.items() if value == "/changed"} <= {*fresh.UNREAD}
+    assert third["CUDA_VISIBLE_DEVICES"] == ""
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ ALWAYS = (
     "token-classification/wnut_17-roberta-layer-decay",
     "translation/opus_books-t5-full",
 )
-"""One recipe of every task and every strategy: each costs seven seconds, most of them for its proof's fresh process."""
+"""One recipe of every task and every strategy; the others with --long."""
 
 Type = Callable[..., dict[str, Any]]
 
