@@ -111,7 +111,7 @@ def _labels(pool: Pool) -> Codes | None:
     if pool.kind not in ("class", "classes"):
         return None
     told = [pool.targets[row] for row in pool.rows_of("train").tolist()]
-    _, labels = np.unique(codes(told), return_inverse=True)
+    _, labels = np.unique(told if pool.kind == "class" else codes(told), return_inverse=True)
     return labels if len(labels) >= FEW and np.bincount(labels).max() < COMMON * len(labels) else None
 
 

@@ -71,7 +71,7 @@ def _quotas(counts: NDArray[np.int64], room: NDArray[np.int64], size: int) -> ND
 
 def _fitting(sizes: list[int], ids: list[int], quota: list[int]) -> list[int]:
     """Which of the groups to take, in this order: those that fit into their class's quota, then those that fit into
-    what that leaves of all quotas; the smallest, where none does."""
+    what that leaves of all quotas; then the smallest, where it brings the sum nearer or nothing is taken yet."""
     left = [*quota]
     taken, others = [], []
     for place, (size, one) in enumerate(zip(sizes, ids, strict=True)):
@@ -81,11 +81,19 @@ def _fitting(sizes: list[int], ids: list[int], quota: list[int]) -> list[int]:
         else:
             others.append(place)
     short = sum(left)
-    for place in others if short else ():
+    if taken and not short:
+        return taken
+    too_large = []
+    for place in others:
         if sizes[place] <= short:
             short -= sizes[place]
             taken.append(place)
-    return taken or sorted(others, key=lambda place: sizes[place])[:1]
+        else:
+            too_large.append(place)
+    smallest = min(too_large, key=lambda place: sizes[place], default=None)
+    if smallest is not None and (not taken or sizes[smallest] < 2 * short):
+        taken.append(smallest)
+    return taken
 
 
 def hold_out_whole(groups: NDArray[np.int64], size: int, *, seed: int, stream: str) -> NDArray[np.int64]:

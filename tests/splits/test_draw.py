@@ -125,6 +125,8 @@ class TestWholeGroups:
         [
             ([0] * 4 + [1] * 4, [0, 0, 1, 1, 2, 2, 3, 3], 2, 2),  # too large for either class's quota
             ([0] * 9, [0] * 3 + [1] * 6, 1, (3, 6)),  # too large for what is asked for
+            ([0] * 9, [0] * 3 + [1] * 3 + [2] * 3, 5, 6),  # nearer than three
+            ([0] * 9, [0] * 3 + [1] * 3 + [2] * 3, 4, 3),
             ([0, 0, 1, 1], [0, 0, 1, 1], 2, 0),  # all that a class has
             ([0, 1, 0, 1], [0, 0, 1, 1], 1, 2),  # of both classes
             ([], [], 1, 0),
