@@ -88,7 +88,7 @@ def test_sounds_can_be_played(browser: Any, tmp_path: Path) -> None:
         one.load();
     })"""
     clips = page.query_selector_all("audio")
-    assert len(clips) > 3
+    assert clips
     assert 0.2 <= page.evaluate(played, clips[0]) <= 0.4  # seconds, as they were made
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert said == []
