@@ -72,6 +72,15 @@ def test_what_lint_finds_is_written_down(result: Result) -> None:
     assert {"check", "severity", "splits", "rows", "share", "message", "advice", "examples"} == {*found[0]}
 
 
+def test_what_the_splits_are_made_of_is_written_down(result: Result) -> None:
+    facts = json.loads((result.run_dir / "data.json").read_text())
+    assert {name: one["texts"] for name, one in facts["tokens"]["splits"].items()} == result.examples
+    assert {name: sum(of) for name, of in facts["balance"]["splits"].items()} == result.examples
+    table = pd.read_parquet(result.run_dir / "predictions" / "test.parquet")
+    told = [(table["label"] == label).sum() for label in result.labels]
+    assert facts["balance"]["splits"]["test"] == told
+
+
 def test_the_numbers_are_those_of_the_predictions(result: Result) -> None:
     for split in ("validation", "test"):
         table = pd.read_parquet(result.run_dir / "predictions" / f"{split}.parquet")

@@ -117,29 +117,23 @@ def _errors(shown: View) -> Iterator[Part]:
     except DataError:
         return
     yield from contact_sheet(shown)
-    texts = [*shown.texts]
+    texts = shown.long
     if not worst:
         yield Say(f"There is no error among the {shown.split} rows.")
         return
-    yield _listed(
+    yield listed(
         f"The worst errors on {shown.split}: {shown.worst_are}. `row` counts from 0 in the source",
         worst,
-        texts,
+        texts=texts,
     )
     doubtful = shown.doubtful(ERRORS)
     if doubtful:
-        yield _listed(
+        yield listed(
             "Labels that may be mistakes: another label is at least as likely as it is for rows of its own, and the "
             "label that was given is unlikely (confident learning). Look at them before you trust or change them",
             doubtful,
-            texts,
+            texts=texts,
         )
-
-
-def _listed(caption: str, rows: list[dict[str, Any]], texts: list[str]) -> Table:
-    # A row's number is a name, and is not written as an amount.
-    named = [{**row, "row": str(row["row"])} if "row" in row else row for row in rows]
-    return listed(caption, named, texts=texts)
 
 
 def _data(result: Result, shown: View | None) -> Iterator[Part]:
@@ -155,7 +149,7 @@ def _data(result: Result, shown: View | None) -> Iterator[Part]:
                 one.get("severity"),
                 without_places(str(one.get("message")), result),
                 one.get("rows"),
-                one.get("advice"),
+                one.get("advice") or None,
             ]
             for one in lint
         ]
@@ -256,10 +250,14 @@ def _shown(value: Any) -> Any:
 
 
 def _cut(value: Any, between: str) -> Any:
-    """At most `LONGEST` characters of a text, or of several with something between them."""
+    """At most `LONGEST` characters of a text, or of several with something between them; nothing is said to be."""
     if isinstance(value, list | tuple):
+        if not value:
+            return "(none)"
         said = [str(_shown(one)) for one in value]
         value = between.join(said if between == " " else dict.fromkeys(said))
+    if value == "":
+        return "(empty)"
     if isinstance(value, str) and len(value) > LONGEST:
         return f"{value[:LONGEST]}… ({len(value):,} characters)"
     return value

@@ -68,4 +68,6 @@ Part = Say | Table | Picture | Sounds
 def listed(caption: str, rows: Sequence[Mapping[str, Any]], *, texts: Sequence[str] = ()) -> Table:
     """Rows that all have the same keys, as a table."""
     columns = list(rows[0]) if rows else []
-    return Table(caption, columns, [list(row.values()) for row in rows], texts)
+    # A row's number is a name, and is not written as an amount.
+    named = [{**row, "row": str(row["row"])} if "row" in row else row for row in rows]
+    return Table(caption, columns, [list(row.values()) for row in named], texts)

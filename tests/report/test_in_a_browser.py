@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from nasty import NASTY
-from written import labelled, write_run
+from written import labelled, write_heard, write_run
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 ARGUMENTS = [
@@ -74,6 +74,29 @@ def test_it_is_whole_and_fits(browser: Any, report: Path, width: int) -> None:
         assert shown in text
     page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.getAttribute('href')") == "#scores"
+    page.close()
+
+
+def test_sounds_can_be_played(browser: Any, tmp_path: Path) -> None:
+    pytest.importorskip("soundfile")
+    result = write_heard(tmp_path)
+    page, said = opened(browser, result.report(), 390)
+    played = """one => new Promise(done => {
+        one.oncanplaythrough = () => done(one.duration);
+        one.onerror = () => done(-1);
+        one.preload = "auto";
+        one.load();
+    })"""
+    clips = page.query_selector_all("audio")
+    assert clips
+    assert 0.2 <= page.evaluate(played, clips[0]) <= 0.4  # seconds, as they were made
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert said == []
+    refused = result.report().read_text().replace("media-src data:;", "")  # the control
+    (tmp_path / "refused.html").write_text(refused)
+    page, said = opened(browser, tmp_path / "refused.html", 390)
+    assert page.evaluate(played, page.query_selector("audio")) == -1
+    assert any("Content Security Policy" in one for one in said)
     page.close()
 
 

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import base64
 import io
-import json
 import re
 import shutil
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
-from tiny_audio import TONES, tone, write_sounds
-from written import labelled, splits_of, write_run
+from tiny_audio import tone
+from written import labelled, write_heard, write_run
 
 from hftransfer import Result
 from hftransfer.report import images, view
@@ -28,17 +26,7 @@ soundfile = pytest.importorskip("soundfile")
 
 @pytest.fixture(scope="module")
 def heard(tmp_path_factory: pytest.TempPathFactory) -> Result:
-    folder = tmp_path_factory.mktemp("heard")
-    for seed, split in enumerate(("train", "validation", "test")):
-        write_sounds(folder / "data" / split, 12, seed=seed)
-    labels = sorted(TONES)
-    rows = labelled(labels, 36).drop_columns(["text"])
-    options: dict[str, Any] = {"task": "audio-classification", "inputs": ("audio",)}
-    result = write_run(folder / "run", rows, labels, source=str(folder / "data"), **options)
-    facts = json.loads((result.run_dir / "data.json").read_text())
-    facts["fingerprint"] = splits_of(result).fingerprint
-    (result.run_dir / "data.json").write_text(json.dumps(facts))
-    return result
+    return write_heard(tmp_path_factory.mktemp("heard"))
 
 
 @pytest.mark.parametrize("hertz", [440.0, 3000.0])

@@ -83,12 +83,26 @@ def write_run(
     return Result.read(folder)
 
 
-def splits_of(result: Result) -> Any:
-    """The splits that the run's recipe makes."""
+def of_its_rows(result: Result) -> Result:
+    """The same, which has written down the fingerprint of the rows that its recipe names."""
     recipe = result.recipe
-    return make_splits(
+    splits = make_splits(
         open_source(recipe.data), recipe.data, columns=recipe.task.columns, seed=recipe.training.seed
     )
+    file = result.run_dir / "data.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "fingerprint": splits.fingerprint}))
+    return result
+
+
+def write_heard(folder: Path) -> Result:
+    """A run of toy sounds, which lie in folder/data."""
+    from tiny_audio import TONES, write_sounds
+
+    for seed, split in enumerate(("train", "validation", "test")):
+        write_sounds(folder / "data" / split, 12, seed=seed)
+    rows = labelled(sorted(TONES), 36).drop_columns(["text"])
+    options: Any = {"task": "audio-classification", "inputs": ("audio",), "source": str(folder / "data")}
+    return of_its_rows(write_run(folder / "run", rows, sorted(TONES), **options))
 
 
 def labelled(

@@ -133,6 +133,8 @@ def lengths(
         "words" + (f" ({top} and more in the last bar)" if every.max(initial=0) > top else "")
     )
     panels[0].set_ylabel("rows")
+    for axis in (panels[0].xaxis, panels[0].yaxis):
+        axis.get_major_locator().set_params(integer=True)
     if len(words) > 1:
         panels[0].legend()
     if beside and wrong is not None:

@@ -74,6 +74,11 @@ class View:
         there = rows.names(self.file)
         return [role for role in self.result.inputs if role in there]
 
+    @property
+    def long(self) -> list[str]:
+        """The columns of `errors` that hold long texts."""
+        return self.texts
+
     def rows(self, places: Sequence[int], *more: str) -> list[Row]:
         """The rows at these places: their number in the source, their inputs, and other columns."""
         return rows.pick(self.file, places, ["row", *self.texts, *more])

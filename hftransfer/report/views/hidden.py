@@ -142,6 +142,10 @@ class Hidden(View):
             told = "share of its hidden tokens that is missed"
             yield from self.lengths(np.concatenate(self.sums.words), np.concatenate(self.sums.missed), told)
 
+    @property
+    def long(self) -> list[str]:
+        return [SEEN]
+
     def errors(self, count: int) -> list[Row]:
         """The texts with the most surprising tokens that were missed, as the model saw them."""
         worst = self.sums.worst[:count]

@@ -66,9 +66,7 @@ class Texts(View):
         )
         places = sorted({int(one) for one in np.linspace(0, total - 1, min(SHOWN, total))})
         shown = self._rows(places)
-        yield listed(
-            "Some rows, evenly over the split", shown, texts=[*self.texts, self.target, "prediction"]
-        )
+        yield listed("Some rows, evenly over the split", shown, texts=self.long)
         yield from self.tables()
 
     def data(self) -> Iterator[Part]:
@@ -76,6 +74,10 @@ class Texts(View):
         yield from self.lengths(
             source, None if source is None else 1 - self.told["overlap"], "words not shared"
         )
+
+    @property
+    def long(self) -> list[str]:
+        return [*self.texts, self.target, "prediction"]
 
     def errors(self, count: int) -> list[Row]:
         """The texts that share the fewest words with what was wanted."""
