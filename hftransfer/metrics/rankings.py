@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +21,9 @@ MOST = 500_000
 """Rows times labels; a second or two on each 100,000."""
 
 
-def mean_area(resamples: Resamples, there: NDArray[np.bool_], scores: Numbers, area: Area) -> Numbers | None:
+def mean_area(
+    resamples: Resamples, there: NDArray[np.bool_], scores: NDArray[np.floating[Any]], area: Area
+) -> Numbers | None:
     """(R,): the mean over labels of an area, nan where that of a label is not defined; None for more than `MOST`.
 
     there: (N, C), whether a row has a label. scores: (N, C).
