@@ -191,6 +191,22 @@ def test_a_hub_id_without_network() -> None:
     assert "hf auth login" in str(caught.value.hint)
 
 
+def test_of_a_hub_the_commit_is_kept(
+    tiny_checkpoint: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the cache, as of a process that knows no token any more."""
+    commit, repository = "0123456789abcdef" * 2 + "01234567", tmp_path / "models--me--base"
+    shutil.copytree(tiny_checkpoint("bert"), repository / "snapshots" / commit)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    for revision in (None, commit):
+        section = CheckpointSection(name="me/base", revision=revision)
+        found = load_checkpoint(section, TASKS.get("text-classification")(), ["a", "b"])
+        assert found.fingerprint == f"commit:{commit}"
+    assert load(tiny_checkpoint("bert")).fingerprint.startswith("sha256:")
+
+
 @pytest.mark.parametrize("model_type", ["bert", "my-own"])
 @pytest.mark.parametrize("where", ["config.json", "tokenizer_config.json"])
 def test_code_that_comes_with_a_checkpoint_never_runs(

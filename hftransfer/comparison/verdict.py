@@ -49,7 +49,7 @@ def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[s
     facts = {"test": test, **dataclasses.asdict(found)}
     if facts["smallest_detectable"] == math.inf:
         facts["smallest_detectable"] = None
-    return _sentence(*pair, metric, facts), facts
+    return _sentence(pair[0], pair[1], metric, facts), facts
 
 
 def _measured(run: Entry, metric: str) -> Measured:
