@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from hftransfer.comparison.alike import Entry
 from hftransfer.comparison.several import Several
 from hftransfer.errors import RunDirectoryError
-from hftransfer.resampled import read_resampled
 from hftransfer.run_directory import RunDirectory
 
 if TYPE_CHECKING:
@@ -54,6 +53,7 @@ def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[s
 
 def _measured(run: Entry, metric: str) -> Measured:
     from hftransfer.metrics.paired import Measured
+    from hftransfer.resampled import read_resampled
 
     value = run.scores[metric]
     try:
