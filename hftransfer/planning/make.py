@@ -185,6 +185,7 @@ def _seconds(
     """By stage, as a result has them, none within another; and "total"."""
     from hftransfer.planning.extrapolate import share_of, without
     from hftransfer.strategies import Frozen
+    from hftransfer.training.compute import CPU_THREADS
 
     spent, last = rehearsal.seconds, rehearsal.phases[-1]
     seconds = {"data": clock.seconds["data"], "checkpoint": clock.seconds["checkpoint"]}
@@ -204,6 +205,8 @@ def _seconds(
     beside = seconds["score"]
     if isinstance(job.strategy, Frozen):
         beside = sum(seconds.values()) - seconds["data"]
+        if asking is not None and job.compute.device.type == "cpu":  # where it takes a core from the backbone
+            seconds["features"] += min(rehearsal.starting, beside) / CPU_THREADS
     seconds["save"] = max(0.0, rehearsal.starting - beside) + spent["save"]
     return {**seconds, "total": sum(seconds.values())}
 
