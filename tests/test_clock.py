@@ -38,18 +38,25 @@ def test_what_came_before_a_stop_counts(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_checkpoint_keeps_it(tiny_checkpoint: Callable[..., Path], tmp_path: Path) -> None:
+    """Two epochs of four steps, stopped in the second of them."""
     recipe = toy_recipe(tiny_checkpoint("bert"), write_texts(tmp_path / "data"), epochs=2)
 
     def stop(event: Event) -> None:
-        if isinstance(event, Step) and event.step == 5:
-            time.sleep(0.5)
-        if isinstance(event, Step) and event.step == 9:
+        if isinstance(event, Step) and event.step == 3:
+            time.sleep(1.5)
+        if isinstance(event, Step) and event.step == 6:
             raise KeyboardInterrupt
+
+    def kept() -> tuple[int, float]:
+        there = RunDirectory(tmp_path / "run").load_checkpoint("last")
+        assert there is not None
+        return there[1]["step"], there[1]["seconds"]["total"]
 
     with pytest.raises(KeyboardInterrupt):
         trained(recipe, tmp_path / "run", watch=stop)
+    step, seconds = kept()
+    assert step == 4
+    assert seconds > 1.5
     trained(recipe, tmp_path / "run", resume=True)
-    kept = RunDirectory(tmp_path / "run").load_checkpoint("last")
-    assert kept is not None
-    assert kept[1]["step"] > 9
-    assert kept[1]["seconds"]["total"] > 0.5  # the second part alone takes less
+    assert kept()[0] == 8
+    assert kept()[1] > seconds  # what comes after the stop takes less by itself
