@@ -77,13 +77,13 @@ def _with_card(files: Sequence[File], result: Result, repo: str, weights: Weight
 
 def push(
     run: str | Path,
-    repo: str,
+    repo: str = "",
     *,
     public: bool = False,
     weights: Weights | None = None,
     tell: Tell = lambda text: None,
 ) -> Pushed:
-    """Publish a finished run's model as `repo` (OWNER/NAME), in one commit; private unless `public`.
+    """Publish a finished run's model as `repo`, OWNER/NAME, which has to be given, in one commit; private unless `public`.
 
     Name, rights and card are checked first. What the hub has already is not sent again; weights of an older model go in
     the same commit. The commit is made on the repository as it was looked at: where somebody else's came between, it is
@@ -92,6 +92,11 @@ def push(
     """
     from huggingface_hub import HfApi
 
+    if not repo:
+        raise InputError(
+            "push() needs the repository that the model is to go to",
+            hint="write its name, OWNER/NAME: result.push('me/my-model'), or ht.push(RUN, 'me/my-model')",
+        )
     pushing = prepared(run, repo, weights=weights)
     for one in pushing.left:
         tell(f"not pushed: {one}")
