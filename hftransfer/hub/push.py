@@ -83,7 +83,7 @@ def push(
     weights: Weights | None = None,
     tell: Tell = lambda text: None,
 ) -> Pushed:
-    """Publish a finished run's model as `repo`, OWNER/NAME, which has to be given, in one commit; private unless `public`.
+    """Publish a finished run's model as `repo` (OWNER/NAME), in one commit; private unless `public`.
 
     Name, rights and card are checked first. What the hub has already is not sent again; weights of an older model go in
     the same commit. The commit is made on the repository as it was looked at: where somebody else's came between, it is
