@@ -117,7 +117,16 @@ def test_every_seed_is_told_and_collapsed_ones_are_named(tmp_path: Path) -> None
     assert found["mean"] == pytest.approx(0.675)
     assert found["sd"] == pytest.approx(np.std([0.75, 0.5, 0.775], ddof=1))
     assert "Over 3 seeds: mean 0.6750, sd 0.1521, from 0.5000 to 0.7750." in found["verdict"]
-    assert found["verdict"].endswith("Collapsed (not above the majority): seed 1.")
+    assert found["verdict"].endswith("Collapsed (no better than a guess that costs nothing): seed 1.")
+    compared = told(tmp_path, ours, [arm("words", 200)], seeds)
+    assert compared["verdict"].endswith("The comparisons are those of the first seed alone.")
+
+
+def test_a_metric_of_which_less_is_better_says_so() -> None:
+    ours = {"name": "full", "metrics": {"test": {"mse": 0.5}}, "interval": None}
+    found = {"metric": "mse", "split": "test", "rows": 9, "arms": [ours], "seeds": [ours]}
+    text = " ".join(sentences({**found, "comparisons": [], "cheapest_within_noise": None}))
+    assert text == "mse (lower is better) of full on 9 test rows: 0.5000."
 
 
 def test_a_metric_that_is_not_defined(tmp_path: Path) -> None:
