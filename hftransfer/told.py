@@ -83,7 +83,7 @@ class Training:
                 line += f"; last {_one(self.last, self.metric)}"
             lines.append(line)
         elif self.last is not None:
-            before = "; an earlier one was better" if self.begin.step else ""
+            before = "; no better than an earlier one" if self.begin.step else ""
             lines.append(f"last, after {when(self.last)}: {_one(self.last, self.metric)}{before}")
         return lines
 
