@@ -66,6 +66,9 @@ class Summarized(Outcome):
             score, difference = arm["metrics"].get(split, {}).get(metric), number(one.get("difference"))
             told = [number(score), bounds(arm["interval"]), difference, one.get("verdict", "")]
             rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
+        seeds = evidence.get("seeds", ())
+        for one in seeds if len(seeds) > 1 else ():
+            rows.append([f"seed {one['seed']}", number(one["value"]), "", "", "collapsed" * one["collapsed"], ""])
         return ["compared", f"{split} {metric}", "95 %", "run - arm", "the run is", "cost"], rows
 
     def _scores(self) -> Table:

@@ -135,6 +135,12 @@ def test_what_it_was_compared_with() -> None:
     assert "verdict     lora is better than words." in text
     assert "calibration temperature 1.25; ECE test 0.1000 -> 0.0200" in text
     assert "&lt;b onclick" in compared._repr_html_()
+    seeds = [{"seed": 0, "value": 0.75, "collapsed": False}, {"seed": 1, "value": 0.4, "collapsed": True}]
+    several = str(replace(result(), evidence={**evidence, "seeds": seeds}))
+    assert [line.split() for line in several.splitlines() if line.startswith("seed ")] == [
+        ["seed", "0", "0.7500"],
+        ["seed", "1", "0.4000", "collapsed"],
+    ]
     # The control: nothing of it where nothing was compared.
     assert "compared" not in str(result())
     assert "verdict" not in str(result())
