@@ -77,7 +77,7 @@ def _sentence(best: Several, second: Several, metric: str, facts: Mapping[str, A
         f" ({', '.join(sure)})" if sure else ""
     )
     if facts["verdict"] == "better":
-        over = "on the same rows" if by_rows else f"over {facts['test']}"
+        over = "on the same rows, one training each" if by_rows else f"over {facts['test']}"
         return f"{_called(best)} is better than {_called(second)}: {apart}, {over}{_assumed(best, second, metric)}"
     smallest, what = facts["smallest_detectable"], "these rows" if by_rows else f"so many {facts['test']}"
     shown = "" if smallest is None else f"; {what} would show a difference from about {smallest:.4f} on"
