@@ -41,21 +41,34 @@ class Clock:
         self._within = within
         self.seconds: dict[str, float] = {}
         self._start = time.perf_counter()
+        self._running: dict[str, float] = {}
+        self._before: Mapping[str, float] = {}
 
     @contextmanager
     def __call__(self, name: str, title: str) -> Iterator[None]:
         self.tell(Stage(name, title, self._within))
-        start = time.perf_counter()
-        yield
-        self.seconds[name] = time.perf_counter() - start
+        self._running[name] = start = time.perf_counter()
+        try:
+            yield
+            self.seconds[name] = time.perf_counter() - start
+        finally:
+            del self._running[name]
 
     def note(self, findings: Iterable[str]) -> None:
         for finding in findings:
             self.tell(Note(finding))
 
-    @property
-    def total(self) -> float:
-        return time.perf_counter() - self._start
+    def go_on(self, before: Mapping[str, float]) -> None:
+        """Count what a run took before it was stopped, too: what `spent` said then."""
+        self._before = before
+
+    def spent(self) -> dict[str, float]:
+        """Seconds by stage, of those that go on until now, and "total"; of a resumed run all of it."""
+        now = time.perf_counter()
+        here = {**self.seconds, **{name: now - start for name, start in self._running.items()}}
+        total = now - self._start + self._before.get("total", 0.0)
+        names = [name for name in dict.fromkeys([*self._before, *here]) if name != "total"]
+        return {**{name: self._before.get(name, 0.0) + here.get(name, 0.0) for name in names}, "total": total}
 
 
 @dataclass(frozen=True)

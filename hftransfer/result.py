@@ -261,13 +261,13 @@ class Result(Summarized):
 
     def push(
         self,
-        repo: str,
+        repo: str = "",
         *,
         public: bool = False,
         weights: Weights | None = None,
         note: Note = lambda text: None,
     ) -> Pushed:
-        """Publish the model as `repo` (OWNER/NAME): see `hftransfer.push`."""
+        """Publish the model as `repo` (OWNER/NAME): see `hftransfer.push`. Without one, an InputError says so."""
         import hftransfer  # its names are loaded when they are used: what publishes stands above a result
 
         return hftransfer.push(self.run_dir, repo, public=public, weights=weights, tell=note)

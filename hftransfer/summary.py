@@ -66,6 +66,9 @@ class Summarized(Outcome):
             score, difference = arm["metrics"].get(split, {}).get(metric), number(one.get("difference"))
             told = [number(score), bounds(arm["interval"]), difference, one.get("verdict", "")]
             rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
+        seeds = evidence.get("seeds", ())
+        for one in seeds if len(seeds) > 1 else ():
+            rows.append([f"seed {one['seed']}", number(one["value"]), "", "", "collapsed" * one["collapsed"], ""])
         return ["compared", f"{split} {metric}", "95 %", "run - arm", "the run is", "cost"], rows
 
     def _scores(self) -> Table:
@@ -94,7 +97,7 @@ class Summarized(Outcome):
         seconds, parameters, proof = self.seconds, self.parameters, self.reload_check
         facts = {
             "verdict": str(self.evidence.get("verdict", "")),
-            "calibration": calibrated(self.calibration),
+            "scores": calibrated(self.calibration),
             "cost": f"{seconds['total']:.0f} s, {seconds['train']:.0f} s of it training; {taken}; "
             f"{parameters['trained']:,} of {parameters['total']:,} parameters trained; "
             f"{self.peak_memory_bytes / 2**30:.1f} GiB of memory at most",
@@ -171,7 +174,17 @@ def bounds(interval: Sequence[float] | None) -> str:
 
 
 def calibrated(facts: Mapping[str, Any]) -> str:
-    """The calibration error (ECE) before and after the temperature, by split; nothing where there is none."""
-    errors = facts.get("ece") or {}
-    told = [f"{split} {number(ece['before'])} -> {number(ece['after'])}" for split, ece in errors.items()]
-    return f"temperature {facts['temperature']:.3g}; ECE {', '.join(told)}" if told else ""
+    """The temperature of the logits and what it did, on test where there is one; "" where there is none to tell of."""
+    if not facts:
+        return ""
+    split = "test" if "test" in facts["ece"] else "validation"
+    errors = facts["ece"][split]
+    if facts["temperature"] == 1:
+        why = f" ({facts['why']})" if facts["why"] else ""
+        return f"temperature 1{why}: calibration error (ECE) {errors['after']:.4f} on {split}"
+    where = "in the saved weights" if facts["folded"] else "applied by predict and evaluate alone"
+    fitted = "fitted on validation" if split == "test" else "fitted on the same rows"
+    return (
+        f"temperature {facts['temperature']:.3g}, {fitted}, {where}: calibration error (ECE) "
+        f"{errors['before']:.4f} before, {errors['after']:.4f} after on {split}"
+    )

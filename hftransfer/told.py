@@ -65,7 +65,7 @@ class Training:
     steps: Pace = field(default_factory=Pace)
 
     def told(self) -> list[str]:
-        """Loss, rate, examples a second and time left; the best so far."""
+        """Loss, rate, examples a second and time left; the best so far (none, where it came before a resume)."""
         lines = []
         if self.step is not None:
             parts = [f"loss {self.step.loss:.4f}", f"rate {self.step.learning_rate:.1e}"]
@@ -77,17 +77,25 @@ class Training:
             if self.step.step == self.begin.steps:
                 parts.append("all steps taken")
             lines.append(", ".join(parts))
-        if self.best is not None and self.last is not None:
+        if self.best is not None:
             line = f"best so far, after {when(self.best)}: {_one(self.best, self.metric)}"
-            if self.last is not self.best:
+            if self.last is not None and self.last is not self.best:
                 line += f"; last {_one(self.last, self.metric)}"
             lines.append(line)
+        elif self.last is not None:
+            before = "; no better than an earlier one" if self.begin.step else ""
+            lines.append(f"last, after {when(self.last)}: {_one(self.last, self.metric)}{before}")
         return lines
 
 
 def stage_told(stage: Stage) -> str:
     """`training`, or, of what a run is compared with, `compared with random-weights (2 of 3): training`."""
     return f"compared with {stage.within}: {stage.title}" if stage.within else stage.title
+
+
+def whose(stage: Stage) -> str:
+    """`random-weights: `, before what is told of something that a run is compared with; empty for the run itself."""
+    return f"{stage.within.partition(' ')[0]}: " if stage.within else ""
 
 
 def rows_told(event: Loaded) -> str:

@@ -23,9 +23,9 @@ from toy import toy_recipe, trained, write_texts
 import hftransfer.calibration
 from hftransfer import stages
 from hftransfer.calibration import _scale, logits_layer
-from hftransfer.report.calibration import calibration_told
 from hftransfer.result import Result
 from hftransfer.runner import load_run, run
+from hftransfer.summary import calibrated
 
 Tiny = Callable[..., Path]
 SETTINGS: dict[str, Any] = {"epochs": 12, "learning_rate": 5e-3}
@@ -102,16 +102,16 @@ def test_whoever_loads_the_model_gets_calibrated_scores(lora: Result) -> None:
 
 
 def test_it_is_told(lora: Result) -> None:
-    told = calibration_told(lora)
+    told = calibrated(lora.calibration)
     errors = lora.calibration["ece"]["test"]
     assert f"{errors['before']:.4f} before, {errors['after']:.4f} after on test" in told
     assert "fitted on validation, in the saved weights" in told
     assert f"Scores: {told}." in (lora.model / "README.md").read_text()
     alone = {**lora.calibration, "ece": {"validation": errors}}
-    assert "fitted on the same rows" in calibration_told(replace(lora, calibration=alone))
+    assert "fitted on the same rows" in calibrated(alone)
     kept = {**lora.calibration, "temperature": 1.0, "why": "too few rows"}
-    assert calibration_told(replace(lora, calibration=kept)).startswith("temperature 1 (too few rows): ")
-    assert calibration_told(replace(lora, calibration={})) == ""
+    assert calibrated(kept).startswith("temperature 1 (too few rows): ")
+    assert calibrated({}) == ""
 
 
 def test_evaluate_says_what_the_run_said(lora: Result) -> None:

@@ -115,13 +115,18 @@ def test_their_means_are_tested(runs: Path) -> None:
     # Without resamples the seeds alone are left.
     bare = runs / "fast-1"
     kept = RunDirectory(bare).resampled.read_bytes()
+    values = read_resampled(RunDirectory(bare).resampled)[TEST].metrics["accuracy"]
     RunDirectory(bare).resampled.unlink()
     try:
         (group,) = compare(runs).groups
+        # Where the metric is seldom defined on them, too.
+        write_resampled(RunDirectory(bare).resampled, {TEST: Resampled({"accuracy": values * float("nan")})})
+        (undefined,) = compare(runs).groups
     finally:
         RunDirectory(bare).resampled.write_bytes(kept)
     assert group.difference is not None
     assert group.difference["test"] == "seeds"
+    assert undefined.difference == group.difference
 
 
 def test_few_seeds_that_are_far_apart_show_nothing(one: Path, tmp_path: Path) -> None:

@@ -124,7 +124,7 @@ def test_what_it_was_compared_with() -> None:
         "comparisons": [{"arm": NASTY, "difference": 0.15, "verdict": "better"}],
         "verdict": "lora is better than words.",
     }
-    calibration = {"temperature": 1.25, "ece": {"test": {"before": 0.1, "after": 0.02}}}
+    calibration = {"temperature": 1.25, "why": "", "folded": True, "ece": {"test": {"before": 0.1, "after": 0.02}}}
 
     compared = replace(result(), evidence=evidence, calibration=calibration)
     text = str(compared)
@@ -133,8 +133,15 @@ def test_what_it_was_compared_with() -> None:
         ["<b", 'onclick="x">&', "0.6000", "0.1500", "better", "2", "s"],
     ]
     assert "verdict     lora is better than words." in text
-    assert "calibration temperature 1.25; ECE test 0.1000 -> 0.0200" in text
+    told = "temperature 1.25, fitted on validation, in the saved weights: calibration error (ECE) 0.1000 before, 0.0200"
+    assert f"scores      {told} after on test" in text
     assert "&lt;b onclick" in compared._repr_html_()
+    seeds = [{"seed": 0, "value": 0.75, "collapsed": False}, {"seed": 1, "value": 0.4, "collapsed": True}]
+    several = str(replace(result(), evidence={**evidence, "seeds": seeds}))
+    assert [line.split() for line in several.splitlines() if line.startswith("seed ")] == [
+        ["seed", "0", "0.7500"],
+        ["seed", "1", "0.4000", "collapsed"],
+    ]
     # The control: nothing of it where nothing was compared.
     assert "compared" not in str(result())
     assert "verdict" not in str(result())

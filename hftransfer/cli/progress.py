@@ -19,7 +19,7 @@ from rich.text import Text
 from hftransfer.cli.console import err
 from hftransfer.cli.facts import print_facts
 from hftransfer.planning.told import duration
-from hftransfer.told import Pace, Training, numbers, rows_told, stage_told, training_told, when
+from hftransfer.told import Pace, Training, numbers, rows_told, stage_told, training_told, when, whose
 from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 LINES = 10
@@ -42,6 +42,7 @@ class ProgressView:
         self._since = time.monotonic()
         self._asked = Pace()
         self._training: Training | None = None
+        self._noted: set[str] = set()
         self._shown = 0
         # What is drawn, by a thread beside: replaced as a whole, never changed.
         self._lines: tuple[RenderableType, ...] = ()
@@ -62,14 +63,15 @@ class ProgressView:
         self._live.stop()
         training = self._training
         if self.moving and kind is not None and training is not None and training.step is not None:
-            err.print(f"stopped after step {training.step.step:,} of {training.begin.steps:,}")
+            steps = f"stopped after step {training.step.step:,} of {training.begin.steps:,}"
+            err.print(f"{whose(self._stage)}{steps}", markup=False)
 
     def __call__(self, event: Event) -> None:
         match event:
             case Stage():
                 self._begins(event)
             case Note(message):
-                print_facts(err, [("note", message)])
+                self._note(message)
             case Loaded():
                 print_facts(err, [("data", rows_told(event))])
             case Extraction():
@@ -82,6 +84,12 @@ class ProgressView:
                 self._evaluation(event)
 
     # --- what happened ----------------------------------------------------------------------------------------
+
+    def _note(self, message: str) -> None:
+        """What something that the run is compared with says again is not said again."""
+        if not self._stage.within or message not in self._noted:
+            print_facts(err, [("note", whose(self._stage) + message)])
+        self._noted.add(message)
 
     def _begins(self, stage: Stage) -> None:
         self._stage, self._since = stage, time.monotonic()
@@ -104,7 +112,7 @@ class ProgressView:
         self._training, self._shown = Training(event, self._metric), 0
         self._training.steps.note(event.step)
         head = event.steps and self._stage.name == "probe"
-        print_facts(err, [("head" if head else "training", training_told(event))])
+        print_facts(err, [("head" if head else "training", whose(self._stage) + training_told(event))])
 
     def _step(self, event: Step) -> None:
         training = self._training
@@ -123,7 +131,7 @@ class ProgressView:
         training = self._training
         assert training is not None
         training.last = event
-        training.best = event if event.best or training.best is None else training.best
+        training.best = event if event.best else training.best
         training.examples.pause()
         if self.moving:
             self._draw(training)

@@ -18,6 +18,7 @@ from hftransfer.cli.tables import print_table, show_tables
 from hftransfer.planning.told import duration
 from hftransfer.recipe import load_recipe, located, read_recipe
 from hftransfer.result import Result
+from hftransfer.summary import calibrated
 
 
 @command
@@ -109,8 +110,6 @@ def before(recipe: Any, name: str, folder: Path) -> None:
 
 def show(result: Result, recipe: str) -> None:
     """The end of a run: scores beside the baseline, where the model lies, what to try next."""
-    from hftransfer.report.calibration import calibration_told
-
     out.print()
     print_table(scores(result))
     for split, metrics in result.metrics.items():
@@ -132,7 +131,7 @@ def show(result: Result, recipe: str) -> None:
             f"{total}, {training} of it training; {steps}; {memory}",
         ),
     ]
-    calibration = calibration_told(result)
+    calibration = calibrated(result.calibration)
     if calibration:
         facts.insert(2, ("scores", calibration))
     out.print()
@@ -179,7 +178,7 @@ def next_commands(result: Result, recipe: str) -> list[str]:
     return [
         f"hftransfer predict {run} {example}",
         f"hftransfer evaluate {run} --split validation",
-        f"hftransfer copy {recipe} mine.yaml" if not Path(recipe).exists() else f"hftransfer show {recipe}",
+        f"hftransfer show {shlex.quote(recipe)}" if Path(recipe).exists() else f"hftransfer copy {recipe} mine.yaml",
     ]
 
 

@@ -23,7 +23,7 @@ def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[s
         alone = len(ordered) < 2
         return "there is nothing to compare it with" if alone else "only one of them has a score", None
     from hftransfer.metrics.paired import difference
-    from hftransfer.metrics.seeds import difference_of_means
+    from hftransfer.metrics.seeds import difference_of_means, of_rows
 
     pair = scored[:2]
     measured = [[_measured(run, metric) for run in one.runs] for one in pair]
@@ -35,7 +35,8 @@ def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[s
     ]
     if any(len(one.values(metric)) > 1 for one in pair):
         found = difference_of_means(*measured, higher_is_better=higher)
-        test = "seeds" if lacking else "seeds and rows"
+        defined = [[scores for scores in told if scores.value is not None] for told in measured]
+        test = "seeds" if of_rows(*defined) is None else "seeds and rows"
     elif lacking:
         return (
             f"whether the first two differ by more than chance is not known: {_why(lacking[0], metric)}",
@@ -77,7 +78,7 @@ def _sentence(best: Several, second: Several, metric: str, facts: Mapping[str, A
         f" ({', '.join(sure)})" if sure else ""
     )
     if facts["verdict"] == "better":
-        over = "on the same rows" if by_rows else f"over {facts['test']}"
+        over = "on the same rows, one training each" if by_rows else f"over {facts['test']}"
         return f"{_called(best)} is better than {_called(second)}: {apart}, {over}{_assumed(best, second, metric)}"
     smallest, what = facts["smallest_detectable"], "these rows" if by_rows else f"so many {facts['test']}"
     shown = "" if smallest is None else f"; {what} would show a difference from about {smallest:.4f} on"

@@ -15,7 +15,7 @@
     left_out, failed        arms that there are none of -> why; that failed -> what went wrong
     verdict                 the sentence
 
-Collapsed is a seed whose score is not above the majority's (Mosbach et al. 2021, arXiv:2006.04884).
+Collapsed is a seed whose score is no better than the majority's (Mosbach et al. 2021, arXiv:2006.04884).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def facts(
     """`Result.evidence`, without what was left out. ours: the run; seeds: it and those of other seeds, by seed."""
     split = "test" if "test" in ours.metrics else "validation"
     metric = compared_metric(recipe, ours, split)
-    higher = metric != "loss" and METRICS.get(metric).higher_is_better
+    higher = _higher_is_better(metric)
     against = {arm.name: _apart(ours, arm, metric, split, higher) for arm in arms}
     comparisons = {name: one for name, one in against.items() if one is not None}
     every = [ours, *arms]
@@ -140,7 +140,8 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
         return
     bounds = "" if ours["interval"] is None else " ({:.4f} to {:.4f})".format(*ours["interval"])
     also = "" if split == "test" else ", which also chose the weights"
-    yield f"{metric} of {ours['name']} on {found['rows']:,} {split} rows{also}: {value:.4f}{bounds}."
+    least = "" if _higher_is_better(metric) else " (lower is better)"
+    yield f"{metric}{least} of {ours['name']} on {found['rows']:,} {split} rows{also}: {value:.4f}{bounds}."
     for one in found["comparisons"]:
         yield _against(one)
     cheapest = found["cheapest_within_noise"]
@@ -148,6 +149,19 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
         yield f"Cheapest within noise of the best: {cheapest}."
     if len(found["seeds"]) > 1:
         yield from _of_seeds(found)
+    if found["comparisons"]:
+        yield _of_one_training(found)
+
+
+def _higher_is_better(metric: str) -> bool:
+    return metric != "loss" and METRICS.get(metric).higher_is_better
+
+
+def _of_one_training(found: Mapping[str, Any]) -> str:
+    """What the comparisons are not about."""
+    if len(found["seeds"]) > 1:
+        return "The comparisons are those of the first seed alone."
+    return "One training each: the intervals are over rows, and say nothing of other seeds."
 
 
 def _against(one: Mapping[str, Any]) -> str:
@@ -173,7 +187,8 @@ def _shown_by_rows(one: Mapping[str, Any]) -> str:
     told = "" if low <= 0 <= high or one["p"] is None else f"McNemar's exact test has p = {one['p']:.2f}; "
     smallest = one["smallest_detectable"]
     if smallest is None:
-        return f"{told}so few rows show no difference"
+        same = low == high == 0
+        return "both score the same on every resample" if same else f"{told}so few rows show no difference"
     return f"{told}these rows can show one of {smallest:.4f} or more (80 % power)"
 
 
@@ -187,4 +202,4 @@ def _of_seeds(found: Mapping[str, Any]) -> Iterator[str]:
     collapsed = [str(one["seed"]) for one in found["seeds"] if one["collapsed"]]
     if collapsed:
         named = f"seed{'s' * (len(collapsed) > 1)} {', '.join(collapsed)}"
-        yield f"Collapsed (not above the majority): {named}."
+        yield f"Collapsed (no better than a guess that costs nothing): {named}."

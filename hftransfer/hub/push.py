@@ -77,7 +77,7 @@ def _with_card(files: Sequence[File], result: Result, repo: str, weights: Weight
 
 def push(
     run: str | Path,
-    repo: str,
+    repo: str = "",
     *,
     public: bool = False,
     weights: Weights | None = None,
@@ -92,6 +92,11 @@ def push(
     """
     from huggingface_hub import HfApi
 
+    if not repo:
+        raise InputError(
+            "push() needs the repository that the model is to go to",
+            hint="write its name, OWNER/NAME: result.push('me/my-model'), or ht.push(RUN, 'me/my-model')",
+        )
     pushing = prepared(run, repo, weights=weights)
     for one in pushing.left:
         tell(f"not pushed: {one}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Never
@@ -30,7 +30,7 @@ def silent(event: Event) -> None:
 
 def run(
     recipe: Recipe,
-    *,
+    *unnamed: Never,
     output: str | Path | None = None,
     resume: bool = False,
     processes: int = 1,
@@ -47,10 +47,11 @@ def run(
     progress: show how it goes; by default where somebody is typing, in a notebook or at Python's prompt, and not in a
     script. In a notebook that is a block under the cell, elsewhere lines on standard error.
     watch: is called with every event, in order, whatever is shown.
-    others: there are none; what belongs in the recipe (epochs=3) is told so.
+    unnamed, others: there are none; what belongs in the recipe (epochs=3), or has a name (output), is told so.
     Raises InputError for what the user can mend (nothing is then left half-made), TrainingError, ReloadError; when
     interrupted (Ctrl-C, or a notebook's stop), a KeyboardInterrupt that says how to go on.
     """
+    _check_unnamed(unnamed)
     check_options("run", others, OPTIONS)
     _check(recipe, processes)
     folder = None if output is None else Path(output)
@@ -93,6 +94,26 @@ def plan(recipe: Recipe, *, progress: bool | None = None, watch: Watch = silent)
             watch(event)
 
         return planning.plan(recipe, watch=told)
+
+
+def _check_unnamed(given: Sequence[object]) -> None:
+    """Raises InputError for what comes after the recipe without a name; says which one it probably has."""
+    if not given:
+        return
+    first, hint = given[0], f"its options have names: {', '.join(OPTIONS)}"
+    if isinstance(first, bool):
+        hint = f"write ht.run(recipe, resume={first})"
+    elif isinstance(first, int):
+        hint = f"write ht.run(recipe, processes={first})"
+    elif isinstance(first, str) and "=" in first:
+        hint = f"write ht.run(ht.load_recipe(NAME, {first!r}))"
+    elif isinstance(first, str | os.PathLike):
+        hint = f"write ht.run(recipe, output={os.fspath(first)!r})"
+    elif callable(first):
+        hint = "write ht.run(recipe, watch=...)"
+    raise InputError(
+        f"run() takes the recipe alone without a name, found a {type(first).__name__} after it", hint=hint
+    )
 
 
 def _check(recipe: Recipe, processes: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 from hftransfer.planning.told import duration
 from hftransfer.summary import GREY, Table, html_table, number, text_table
-from hftransfer.told import Pace, Training, rows_told, stage_told, training_told, when
+from hftransfer.told import Pace, Training, rows_told, stage_told, training_told, when, whose
 from hftransfer.training.events import Begin, Evaluation, Event, Extraction, Loaded, Note, Stage, Step
 
 Bundle = Mapping[str, str]
@@ -61,7 +61,7 @@ class NotebookView:
         self._training: Training | None = None
         self._asked = Pace()
         self._evaluations: list[Evaluation] = []
-        self._arms: dict[str, Evaluation] = {}
+        self._arms: dict[str, Evaluation] = {}  # by `whose`
         self._bar: tuple[int, int] | None = None
         self._began = self._updated = time.monotonic()
 
@@ -82,8 +82,7 @@ class NotebookView:
                 self._stage, self._asked = event, Pace()
                 self._now, self._bar = stage_told(event), None
             case Note(message):
-                of = f"{self._stage.within}: " if self._stage.within else ""
-                self._notes.setdefault(message, of + message)
+                self._notes.setdefault(message, whose(self._stage) + message)
             case Loaded():
                 self._facts["rows"] = rows_told(event)
             case Extraction():
@@ -129,10 +128,11 @@ class NotebookView:
     def _evaluation(self, event: Evaluation) -> None:
         if self._training is not None:
             self._training.examples.pause()
-        if not self._stage.within:
+        arm = whose(self._stage)
+        if not arm:
             self._evaluations.append(event)
-        elif event.best or self._stage.within not in self._arms:
-            self._arms[self._stage.within] = event
+        elif event.best or arm not in self._arms:
+            self._arms[arm] = event
 
     # --- the block --------------------------------------------------------------------------------------------
 
@@ -165,12 +165,13 @@ class NotebookView:
         chosen = self._evaluations[-SHOWN:]
         if best is not None and best not in chosen:
             chosen = [best, *chosen]
-        names = [name for name, value in chosen[-1].metrics.items() if number(value)] if chosen else []
+        last = next(iter([*chosen[-1:], *self._arms.values()]), None)  # of a finished run the arms alone are trained
+        names = [name for name, value in last.metrics.items() if number(value)] if last is not None else []
         by = f", by {self._metric}" if self._metric in names else ""
 
         def row(one: Evaluation, of: str, told: str) -> list[str]:
             return [of + when(one), *(number(one.metrics.get(name)) for name in names), told]
 
         rows = [row(one, "", f"best so far{by}" if one is best else "") for one in chosen]
-        rows += [row(one, f"{within.partition(' ')[0]}: ", "compared") for within, one in self._arms.items()]
+        rows += [row(one, arm, "compared") for arm, one in self._arms.items()]
         return ["validation", *names, ""], rows

@@ -54,8 +54,9 @@ class Measured:
 class Difference:
     """One model against another. value: its score - the other's, in units of the metric; interval: at 95 %.
 
-    p: McNemar's, where the metric is a share of rows. smallest_detectable: see `smallest_difference`; both it and
-    the interval are None for a metric that has no resamples.
+    p: McNemar's, where the metric is a share of rows. smallest_detectable: see `smallest_difference`, or `SPREADS`
+    standard errors of the difference; None where two models that score the same on every resample show none. Both it
+    and the interval are None for a metric that has no resamples.
     """
 
     value: float
@@ -74,7 +75,8 @@ def difference(one: Measured, other: Measured, *, higher_is_better: bool = True)
     if one.resampled is not None and other.resampled is not None:
         apart = one.resampled - other.resampled
         interval = _interval(apart)
-        smallest = None if interval is None else SPREADS * float(np.nanstd(apart, ddof=1))
+        error = 0.0 if interval is None else float(np.nanstd(apart, ddof=1))
+        smallest = SPREADS * error if error > ROUNDING else None
     if one.right is not None and other.right is not None:
         p = mcnemar(one.right, other.right)
         smallest = smallest_difference(len(one.right), float(np.mean(one.right != other.right)))

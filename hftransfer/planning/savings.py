@@ -14,6 +14,7 @@ from hftransfer.planning.extrapolate import Training, due
 from hftransfer.planning.rehearse import Rehearsal
 from hftransfer.planning.sample import step_work, steps_of
 from hftransfer.planning.tokens import shorter
+from hftransfer.strategies import Frozen
 
 LEAST = 0.05
 """The least share of the whole time that is worth a word."""
@@ -74,12 +75,16 @@ def _precision(found: Estimate, job: Job, rehearsal: Rehearsal, training: Traini
 def _frozen(found: Estimate, job: Job, rehearsal: Rehearsal, training: Training) -> Iterator[Saving]:
     """Every row once forward, and a head: another model, which may be worse."""
     moved = rehearsal.job.head is None and not job.strategy.probe and job.strategy.name != "frozen"
+    moved = moved and not job.recipe.checkpoint.random_weights  # which nothing but training makes worth asking
     if not moved or not job.task.on_features or job.task.augments:
         return
     tried = rehearsal.job.examples["validation"]
     asked = sum(map(_amount, job.examples.values())) / _amount(tried) * rehearsal.evaluating
     left = sum(found.seconds.get(stage, 0.0) for stage in ("data", "checkpoint", "save"))
-    why = "the backbone is asked once about every row, and a head trained on that; it may score lower"
+    why = (
+        "the backbone is asked once about every row, and a head trained on that; it may score lower, and wants a "
+        f"rate of its own (training.learning_rate={Frozen().peak:g})"
+    )
     yield Saving("strategy=frozen", found.seconds["total"] - left - asked - HEAD_SECONDS, why)
 
 

@@ -17,7 +17,6 @@ import jinja2
 from hftransfer.locate import RUN_RECIPE
 from hftransfer.recipe import Weights, in_yaml, read_recipe
 from hftransfer.registry import METRICS, Options
-from hftransfer.report.calibration import calibration_told
 from hftransfer.report.classes import class_table
 from hftransfer.report.example import FILES, asked, examples, widget
 from hftransfer.report.front_matter import as_yaml, front_matter, library, set_aside
@@ -25,6 +24,7 @@ from hftransfer.report.markdown import Markdown, apart, bounds, escaped, fenced,
 from hftransfer.report.origins import chain, checkpoint_origin, data_origin, without_places
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
+from hftransfer.summary import calibrated
 
 TEMPLATE = "card.md.jinja"
 SHOWN_LABELS = 30
@@ -101,7 +101,7 @@ def card(result: Result, *, repo: str | None = None, weights: Weights = "merged"
         against={one["arm"]: one for one in result.evidence.get("comparisons", ())},
         tables=[one for one in result.recipe.metrics if not METRICS.get(one).scalar],
         classes=class_table(result),
-        calibration=calibration_told(result),
+        calibration=calibrated(result.calibration),
         environment=_json(run_dir.environment),
         recipe_text=_recipe_text(run_dir),
         recipe_name=RUN_RECIPE,

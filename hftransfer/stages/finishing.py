@@ -38,10 +38,7 @@ def result(
         steps=trained.steps,
         best_step=trained.best.step or trained.steps,
         best_metric=trained.best.metric,
-        seconds={
-            **{stage: round(value, 3) for stage, value in clock.seconds.items()},
-            "total": round(clock.total, 3),
-        },
+        seconds={stage: round(value, 3) for stage, value in clock.spent().items()},
         peak_memory_bytes=peak_memory(),
         reload_check=proof,
         max_length=job.checkpoint.max_length,

@@ -7,14 +7,20 @@ from typing import Any
 import torch
 
 from hftransfer.errors import DataError
-from hftransfer.job import Job
+from hftransfer.job import Clock, Job
 from hftransfer.run_directory import RunDirectory
 from hftransfer.training.evaluation import Best
 from hftransfer.training.state import load_optimizer_tensors, optimizer_tensors, put_tensors, take_tensors
 
 
 def keep(
-    job: Job, optimizer: torch.optim.Optimizer, best: Best, step: int, names: Any, run_dir: RunDirectory
+    job: Job,
+    optimizer: torch.optim.Optimizer,
+    best: Best,
+    step: int,
+    names: Any,
+    run_dir: RunDirectory,
+    clock: Clock,
 ) -> None:
     """What `restore` needs. Random states are no part of it: every step seeds from its own number."""
     tensors = {"model": take_tensors(job.model, names), "optimizer": optimizer_tensors(job.model, optimizer)}
@@ -23,11 +29,14 @@ def keep(
         "best": {"value": best.value, "step": best.step, "evaluations_since": best.evaluations_since},
         "data": job.splits.fingerprint,
         "checkpoint": job.checkpoint.fingerprint,
+        "seconds": clock.spent(),
     }
     run_dir.save_checkpoint("last", tensors, facts)
 
 
-def restore(job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: RunDirectory) -> int:
+def restore(
+    job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: RunDirectory, clock: Clock
+) -> int:
     """Put back what `keep` kept; how many steps are done (0 where there is nothing to go on from)."""
     kept = run_dir.load_checkpoint("last")
     if kept is None:
@@ -43,4 +52,5 @@ def restore(job: Job, optimizer: torch.optim.Optimizer, best: Best, run_dir: Run
     load_optimizer_tensors(job.model, optimizer, tensors["optimizer"])
     best.value, best.step = facts["best"]["value"], facts["best"]["step"]
     best.evaluations_since = facts["best"]["evaluations_since"]
+    clock.go_on(facts.get("seconds", {}))  # a checkpoint from before they were kept has none
     return int(facts["step"])

@@ -36,7 +36,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
     raw = make_optimizer(job.model, strategy.rates(job.model, job.checkpoint.fresh), training)
     names = strategy.state(job.model)
     best = Best(training.best_metric or "loss", training.patience)
-    done = last = restore(job, raw, best, run_dir)
+    done = last = restore(job, raw, best, run_dir, clock)
     model, optimizer = compute.prepare(job.module, raw)
     loader = make_loader(job, model, job.loss)
     start(job, run_dir, clock, done=done)
@@ -60,7 +60,7 @@ def train(job: Job, run_dir: RunDirectory, clock: Clock) -> Trained:
                 tensors = {"model": take_tensors(job.model, names)}
                 run_dir.save_checkpoint("best", tensors, {"step": step.step})
         if due(step, training.checkpoint_every, job.steps):
-            keep(job, raw, best, step.step, names, run_dir)
+            keep(job, raw, best, step.step, names, run_dir, clock)
         if best.out_of_patience:
             clock.note([f"stopped after step {step.step}: no better {best.metric} since step {best.step}"])
             break

@@ -65,6 +65,7 @@ def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
     assert f"Undetermined against words: {apart}; {can_show}" in text
     assert "Worse than frozen: -0.1500 (" in text
     assert found["transfer_gain"] is None
+    assert text.endswith("One training each: the intervals are over rows, and say nothing of other seeds.")
 
 
 @pytest.mark.parametrize(
@@ -72,10 +73,13 @@ def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
     [
         ((-0.056, -0.006), "McNemar's exact test has p = 0.06; these rows can show one of 0.0438 or more"),
         ((-0.056, 0.001), "(-0.0560 to +0.0010); these rows can show one of 0.0438 or more"),
+        ((0.0, 0.0), "(+0.0000 to +0.0000); both score the same on every resample."),
     ],
 )
 def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float], said: str) -> None:
-    apart = {"difference": -0.028, "interval": interval, "p": 0.0625, "smallest_detectable": 0.0438}
+    apart: dict[str, Any] = {"difference": -0.028, "interval": interval, "p": 0.0625, "smallest_detectable": 0.0438}
+    if interval == (0.0, 0.0):
+        apart |= {"difference": 0.0, "p": None, "smallest_detectable": None}
     ours = {"name": "full", "metrics": {"test": {"accuracy": 0.97}}, "interval": None}
     found = {
         "metric": "accuracy", "split": "test", "rows": 179, "arms": [ours], "seeds": [ours],
@@ -117,7 +121,16 @@ def test_every_seed_is_told_and_collapsed_ones_are_named(tmp_path: Path) -> None
     assert found["mean"] == pytest.approx(0.675)
     assert found["sd"] == pytest.approx(np.std([0.75, 0.5, 0.775], ddof=1))
     assert "Over 3 seeds: mean 0.6750, sd 0.1521, from 0.5000 to 0.7750." in found["verdict"]
-    assert found["verdict"].endswith("Collapsed (not above the majority): seed 1.")
+    assert found["verdict"].endswith("Collapsed (no better than a guess that costs nothing): seed 1.")
+    compared = told(tmp_path, ours, [arm("words", 200)], seeds)
+    assert compared["verdict"].endswith("The comparisons are those of the first seed alone.")
+
+
+def test_a_metric_of_which_less_is_better_says_so() -> None:
+    ours = {"name": "full", "metrics": {"test": {"mse": 0.5}}, "interval": None}
+    found = {"metric": "mse", "split": "test", "rows": 9, "arms": [ours], "seeds": [ours]}
+    text = " ".join(sentences({**found, "comparisons": [], "cheapest_within_noise": None}))
+    assert text == "mse (lower is better) of full on 9 test rows: 0.5000."
 
 
 def test_a_metric_that_is_not_defined(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -61,6 +62,34 @@ def test_options_of_the_recipe_given_to_run(of: Callable[..., ht.Recipe], frame:
     assert str(error.value.hint).startswith("did you mean `output`?")
     with pytest.raises(InputError, match="found processes='2'"):
         call(of(frame), processes="2")
+
+
+def test_what_comes_after_the_recipe_without_a_name(
+    of: Callable[..., ht.Recipe], frame: pd.DataFrame
+) -> None:
+    call: Any = ht.run
+    for given, hint in (
+        ("runs/a", "write ht.run(recipe, output='runs/a')"),
+        (Path("runs/a"), "write ht.run(recipe, output='runs/a')"),
+        (True, "write ht.run(recipe, resume=True)"),
+        (2, "write ht.run(recipe, processes=2)"),
+        (print, "write ht.run(recipe, watch=...)"),
+        ("training.epochs=3", "write ht.run(ht.load_recipe(NAME, 'training.epochs=3'))"),
+        (frame, "its options have names: output, resume, processes, progress, watch"),
+    ):
+        with pytest.raises(InputError, match="takes the recipe alone without a name") as error:
+            call(of(frame), given)
+        assert error.value.hint == hint
+
+
+def test_a_push_to_nowhere(tmp_path: Path) -> None:
+    for call in (
+        lambda: ht.push(tmp_path),
+        lambda: ht.Result.push(SimpleNamespace(run_dir=tmp_path)),  # type: ignore[arg-type]
+    ):
+        with pytest.raises(InputError, match=r"push\(\) needs the repository") as error:
+            call()
+        assert "result.push('me/my-model')" in str(error.value.hint)
 
 
 def test_overrides_as_python_would_have_them() -> None:

@@ -105,7 +105,7 @@ def test_what_a_run_is_compared_with_takes_nothing_from_what_is_told_of_the_run(
     _, ours, compared = (line.split() for line in after[3:6])
     assert ours == ["epoch", "1,", "step", "9", "0.9000", "best", "so", "far,", "by", "accuracy"]
     assert compared == ["random-weights:", "epoch", "1,", "step", "5", "0.5000", "compared"]
-    assert after[6:] == ["note: said by both", f"note: {arm}: its own"]
+    assert after[6:] == ["note: said by both", "note: random-weights: its own"]
 
 
 def test_what_was_interrupted_or_failed_says_so() -> None:
