@@ -14,7 +14,7 @@ import pytest
 import yaml
 from toy import toy_recipe, write_texts
 
-from hftransfer import runner, stages
+from hftransfer import runner
 from hftransfer.cli.compare import _show
 from hftransfer.comparison import Comparison, Row, compare
 from hftransfer.metrics.paired import Measured
@@ -32,7 +32,9 @@ def one(tiny_checkpoint: Callable[..., Path], tmp_path_factory: pytest.TempPathF
     root = tmp_path_factory.mktemp("one")
     recipe = toy_recipe(tiny_checkpoint("bert"), write_texts(root / "texts", other=48), epochs=1)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(stages, "prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}})
+        patch.setattr(
+            "hftransfer.stages.saving.prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}}
+        )
         patch.setattr(FreshProcess, "start", lambda self: None)
         runner.run(recipe, output=root / "run")
     return root / "run"

@@ -209,7 +209,9 @@ class Killed(BaseException):
 @pytest.fixture
 def unproven(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing here loads what is saved, and a fresh process takes seconds."""
-    monkeypatch.setattr(stages, "prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}})
+    monkeypatch.setattr(
+        "hftransfer.stages.saving.prove", lambda *_: {"max_difference": 0.0, "rows": 0, "ways": {}}
+    )
     monkeypatch.setattr(FreshProcess, "start", lambda self: None)
 
 
