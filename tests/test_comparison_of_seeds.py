@@ -218,6 +218,10 @@ def test_it_is_told_in_every_form(
     assert "fast-0 (3 seeds)" in page
     assert "<td>± 0.0625</td>" in page
     assert "0: 0.5625, 1: 0.5000 (collapsed), 2: 0.6250" in page
+    text = " ".join(str(comparison).split())
+    assert "1 fast-0 (3 seeds) 0.8125 ± 0.0625" in text
+    assert "accuracy sd over seeds time" in text
+    assert "slow-0: seeds 0: 0.5625, 1: 0.5000 (collapsed), 2: 0.6250" in text
     figure = comparison.plot(tmp_path / "seeds.png")
     assert "sd over seeds" in figure.axes[0].get_xlabel()
     _show(comparison.groups[0])

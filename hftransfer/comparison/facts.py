@@ -157,13 +157,15 @@ class Comparison:
     def __str__(self) -> str:
         blocks = []
         for group in self.groups:
-            header = ["", "run", group.metric, "95 % interval", "time", "trained", "memory", *group.settings]
+            header = ["", "run", group.metric, spread(group), "time", "trained", "memory", *group.settings]
             rows = [
-                [str(row.rank or ""), row.run, *score(row), *costs(row), *told(row, group.settings)]
+                [str(row.rank or ""), row.title, *score(row), *costs(row), *told(row, group.settings)]
                 for row in group.rows
             ]
             apart = [f"not ranked against those above: {group.apart}"] if group.apart else []
-            blocks.append("\n".join([group.title, *apart, *text_table(header, rows), group.verdict]))
+            several = [f"{row.run}: seeds {seeds(row)}" for row in group.rows if row.seeds]
+            lines = [group.title, *apart, *text_table(header, rows), *several, group.verdict]
+            blocks.append("\n".join(lines))
         return "\n\n".join([*blocks, *(f"left out: {run}: {why}" for run, why in self.left_out.items())])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:

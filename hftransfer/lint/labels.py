@@ -5,10 +5,12 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from itertools import combinations
+from operator import ne
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.balance import label_counts
-from hftransfer.lint.findings import Finding, percent
+from hftransfer.lint.findings import SHOWN, Finding, percent
 from hftransfer.lint.pool import Pool, codes
 from hftransfer.splits.copies import fold
 
@@ -34,11 +36,10 @@ def contradictory(pool: Pool) -> list[Finding]:
     rows = np.flatnonzero(apart[groups])
     if not len(rows):
         return []
-    # Each pair of an example is the first row of a group, and the first of the same that says something else.
     order = rows[np.argsort(groups[rows], kind="stable")]
     first = order[np.unique(groups[order], return_index=True)[1]]
     first = np.sort(first)
-    others = [_other(pool, row, order[groups[order] == groups[row]]) for row in first[:3].tolist()]
+    pairs = [_pair(pool, order[groups[order] == groups[row]]) for row in first[:SHOWN].tolist()]
     return [
         Finding(
             "contradictory-labels",
@@ -49,7 +50,7 @@ def contradictory(pool: Pool) -> list[Finding]:
             f"{len(rows)} of {len(pool)} rows ({percent(len(rows), len(pool))}) have the inputs of another row, "
             "and another label",
             "no model can be right on both: decide on one label for each of them, or take them out",
-            pool.examples(first, others, label=True),
+            pool.examples([row for row, _ in pairs], [other for _, other in pairs], label=True),
         )
     ]
 
@@ -108,20 +109,25 @@ TOLD_APART: Mapping[str, Callable[[Pool, NDArray[np.int64]], NDArray[np.bool_]]]
 """Kind of a target -> which groups of rows (G,) have targets that contradict one another."""
 
 
-def _other(pool: Pool, row: int, group: NDArray[np.int64]) -> int:
-    """The row of the group that is farthest from what `row` says: of numbers by value, else the first that differs."""
+def _pair(pool: Pool, group: NDArray[np.int64]) -> tuple[int, int]:
+    """Two rows of a group that contradict one another: the first of it, where that is one of them, and the first that
+    says something else; of numbers the one that is farthest from the first."""
     import numpy as np
 
-    told = pool.targets[row]
     if pool.kind == "numbers":
         values = np.array([pool.targets[one] for one in group.tolist()], dtype=np.float64)
-        farthest = np.abs(values - np.array(told)).max(axis=1).argmax()
-        return int(group[farthest])
+        return int(group[0]), int(group[np.abs(values - values[0]).max(axis=1).argmax()])
+    told: list[Any] = (
+        pool.target_files[group].tolist()
+        if pool.kind == "mask"
+        else [pool.targets[one] for one in group.tolist()]
+    )
+    apart: Callable[[Any, Any], bool] = ne
     if pool.kind == "answers":
-        return int(next(one for one in group.tolist() if not _answers(pool.targets[one]) & _answers(told)))
-    if pool.kind == "mask":
-        return int(next(one for one in group.tolist() if pool.target_files[one] != pool.target_files[row]))
-    return int(next(one for one in group.tolist() if pool.targets[one] != told))
+        told, apart = [_answers(one) for one in told], set.isdisjoint
+    pairs = combinations(range(len(group)), 2)
+    first, second = next((one, other) for one, other in pairs if apart(told[one], told[other]))
+    return int(group[first]), int(group[second])
 
 
 def variants(pool: Pool) -> list[Finding]:

@@ -132,11 +132,13 @@ class Pool:
 
     @cached_property
     def targets(self) -> list[Any]:
-        """(N,) what every row is said to be, as the splits hold it; empty where there is no target."""
+        """(N,) what every row is said to be, as the splits hold it, but for the order of several labels; empty
+        where there is no target."""
         if self.target is None:
             return []
         role = self.target[0]
-        return [one for rows in self.splits.by_name.values() for one in column(rows, role).to_pylist()]
+        told = [one for rows in self.splits.by_name.values() for one in column(rows, role).to_pylist()]
+        return [sorted({*one}) for one in told] if self.kind == "classes" else told
 
     @cached_property
     def target_files(self) -> NDArray[np.uint64]:

@@ -8,10 +8,9 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.findings import Finding
-from hftransfer.lint.pool import Pool, codes, column
+from hftransfer.lint.pool import Pool, codes, column, positions
 
 if TYPE_CHECKING:
-    import datasets
     import numpy as np
     from numpy.typing import NDArray
 
@@ -117,18 +116,19 @@ def _labels(pool: Pool) -> Codes | None:
 
 def _unused(pool: Pool) -> Iterator[tuple[str, list[Any]]]:
     import pyarrow as pa
+    import pyarrow.compute as pc
 
-    rows: datasets.Dataset | None = pool.splits.unused
-    for name in rows.column_names if rows is not None else ():
-        values = column(rows, name)
-        kind = values.type
+    unused, train = pool.splits.unused, pool.splits.train
+    for name in unused.column_names if unused is not None else ():
+        kind = unused.data.schema.field(name).type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_primitive(kind):
-            yield f"the column `{name}`", values.to_pylist()
+            yield f"the column `{name}`", column(unused, name).to_pylist()
     for role in pool.inputs:
         if role not in pool.texts:
-            files = [one["path"] for one in column(pool.splits.train, role).to_pylist()]
-            if all(files):
-                yield f"the name of the file in `{role}`", [PurePath(one).name for one in files]
+            # The names alone: beside them may stand all bytes of all images.
+            names = pc.struct_field(train.data.column(role), "path").take(positions(train)).to_pylist()
+            if all(names):
+                yield f"the name of the file in `{role}`", [PurePath(one).name for one in names]
 
 
 def _told(values: Sequence[Any], labels: Codes) -> float:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from hftransfer.planning.estimate import Estimate
 from hftransfer.recipe import Recipe
-from hftransfer.runner import load_data, resolve
+from hftransfer.runner import linted, load_data, resolve
 from hftransfer.training.events import Event
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def plan(recipe: Recipe, *, watch: Callable[[Event], None] = lambda event: None)
     compute = make_accelerator(recipe.training)
     clock = Clock(watch)
     with clock("data", "loading the data"):
-        splits = load_data(resolved)
+        splits = linted(recipe, load_data(resolved))  # as a run does, and as long
     with clock("checkpoint", "loading the checkpoint, encoding the rows"):
         job = with_other_head(prepare(recipe, splits, compute))
     steps, rows = _affordable(job)

@@ -28,6 +28,9 @@ def balance(result: Result, facts: Mapping[str, Any]) -> Iterator[Part]:
         labels, splits, share = _inside(labels, splits)
         unit = "tagged words"
         outside = f" The {share:.0%} of words that are of none, {OUTSIDE}, are left out."
+    # Of several labels a row the shares are of the rows, and sum to more than 1.
+    rows: Mapping[str, int] = result.examples if unit == "rows" else {}
+    totals = {name: rows.get(name, sum(values)) for name, values in splits.items()}
     first, amounts = next(iter(splits.items()))
     most, least = (labels[pick(range(len(labels)), key=amounts.__getitem__)] for pick in (max, min))
     spread = (
@@ -39,7 +42,7 @@ def balance(result: Result, facts: Mapping[str, Any]) -> Iterator[Part]:
         "balance",
         "Class balance",
         f"Share of every label in each split, by {unit}: {spread}.{outside}",
-        lambda: plots.balance(splits, labels, unit),
+        lambda: plots.balance(splits, labels, unit, totals),
     )
     for name, values in splits.items():
         missing = [label for label, amount in zip(labels, values, strict=True) if not amount]

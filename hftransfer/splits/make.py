@@ -272,9 +272,9 @@ def _set_aside(
 
 def _shared(parts: Parts, columns: Mapping[str, Column], grouping: Grouping | None) -> list[str]:
     """Findings: what of a column whose values belong together stands in train and in another split."""
-    if grouping is not None:
-        return [*grouping.findings, *grouping.shared(parts)]
-    return [one for role, column in columns.items() if column.whole for one in stages.shared(parts, role)]
+    findings = [] if grouping is None else [*grouping.findings, *grouping.shared(parts)]
+    whole = (role for role, column in columns.items() if column.whole)
+    return [*findings, *(one for role in whole for one in stages.shared(parts, role))]
 
 
 def _check(part: Part, columns: Mapping[str, Column], check_rows: CheckRows) -> list[str]:

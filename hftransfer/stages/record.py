@@ -16,6 +16,8 @@ from hftransfer.training.events import Begin, Evaluation, Event
 
 def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
     """Write down what was asked for, made with and made from. done: steps that a resumed run has behind it."""
+    if not run_dir.writes:  # another process does, and counting what is in all masks takes a while
+        return
     run_dir.begin(
         recipe=dump_recipe(job.recipe),
         environment=describe_machine(job.compute),

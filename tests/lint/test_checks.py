@@ -56,6 +56,8 @@ class TestContradictions:
         train = [{"text": text, "label": ["x", "y"] if n % 2 else ["x"]} for n, text in enumerate(texts(40))]
         source = {"train": train, "validation": train[:4]}
         assert "contradictory-labels" not in names(look(source, SEVERAL))
+        turned = [{**train[1], "label": ["y", "x"]}]  # the order of labels says nothing
+        assert "contradictory-labels" not in names(look({**source, "validation": turned}, SEVERAL))
         source["validation"] = [{**train[0], "label": []}]
         one = found(look(source, SEVERAL), "contradictory-labels")
         assert one.rows == 2
@@ -97,6 +99,12 @@ class TestContradictions:
             f"{first} or {second}",
             third,
         ]
+        # What nobody contradicts stands first: the example is of the two others.
+        three = [asked(contexts[7], 2, 3), asked(contexts[7], 2), asked(contexts[7], 3)]
+        one = found(look({"train": train[:7], "validation": three}, ANSWERS), "contradictory-labels")
+        assert (one.rows, one.examples[0].row) == (3, 1)
+        assert one.examples[0].of is not None
+        assert one.examples[0].of.row == 2
 
     def test_masks_of_one_image(self) -> None:
         def file(values: np.ndarray) -> bytes:

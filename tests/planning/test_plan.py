@@ -15,12 +15,14 @@ from typer.testing import CliRunner
 
 from hftransfer import Estimate, plan
 from hftransfer.cli import app
+from hftransfer.errors import DataError
 from hftransfer.features.store import cache_folder
 from hftransfer.planning.extrapolate import Pace, asking_of, due
 from hftransfer.planning.sample import evenly, sampled, step_work, steps_of
 from hftransfer.planning.told import duration
 from hftransfer.recipe import Recipe
 from hftransfer.run_directory import RunDirectory
+from hftransfer.runner import linted
 
 TOTAL = 4 * 4
 """Steps of 64 rows in batches of 16, four epochs."""
@@ -88,7 +90,7 @@ def test_the_facts_are_those_of_the_run(
     assert found.tokens is not None
     assert (found.tokens.mean, found.tokens.longest) == (lengths.mean(), lengths.max())
     assert found.tokens.cut == 0
-    assert found.findings == (*job.splits.findings, *job.findings)
+    assert found.findings == (*linted(recipe, job.splits).findings, *job.findings)
 
 
 def test_the_times_add_up(planned: tuple[Estimate, list[Path]]) -> None:
@@ -129,6 +131,13 @@ def test_a_mistake_is_told_as_by_a_run() -> None:
     done = CliRunner().invoke(app, ["plan", "quickstart", "training.epoch=3"])
     assert done.exit_code == 2
     assert "did you mean `training.epochs`" in done.stderr or "did you mean `epochs`" in done.stderr
+
+
+def test_what_a_run_refuses_a_plan_does(tiny_checkpoint: Callable[..., Path]) -> None:
+    rows = [{"text": f"a text, {one}", "label": "ab"[one % 2]} for one in range(40)]
+    data = {"source": {"train": rows, "validation": rows[:12]}}
+    with pytest.raises(DataError, match="12 of 12 validation rows have the same inputs as a row of train"):
+        plan(Recipe(checkpoint=str(tiny_checkpoint("bert")), data=data, task="text-classification"))
 
 
 # --- a frozen backbone ------------------------------------------------------------------------------------------

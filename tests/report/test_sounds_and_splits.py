@@ -124,6 +124,11 @@ def test_tokens_and_labels_of_every_split_are_on_the_page(tmp_path: Path) -> Non
     assert "<b>yes</b>" not in text
     tables = dict.fromkeys(re.findall(r"<caption[^>]*><span>([^<]+)", text))
     assert {"Tokens of texts", "Rows of every label, the commonest in train first"} <= set(tables)
+    # Of several labels a row: shares of the 400 rows, not of the 600 labels.
+    counts = {"balance": {"unit": "rows", "splits": {"train": [9, 9, 9], "test": [100, 300, 200]}}}
+    several = write_run(tmp_path / "several", labelled(labels, 400), labels, facts=counts)
+    lines = {line.get_label(): line for line in several.plot("balance").axes[0].lines}
+    assert lines["test (400)"].get_xdata().tolist() == [0.25, 0.75, 0.5]
     old = write_run(tmp_path / "old", labelled(labels, 400), labels)
     shown = old.plot("balance").axes[0]  # of the split that was scored, from its predictions
     assert sum(bar.get_width() for bar in shown.patches) == 400

@@ -36,9 +36,11 @@ def tokens(edges: Sequence[int], counts: Mapping[str, Sequence[int]], limit: int
 
 
 @matplotlib.rc_context(STYLE)
-def balance(amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: str) -> Plot:
-    """amounts: split -> (C,) of every label. Shares of each split: bars of the first, in whose order labels are, and
-    marks of the others. Of many labels the first and the last alone are named."""
+def balance(
+    amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: str, totals: Mapping[str, int]
+) -> Plot:
+    """amounts: split -> (C,) of every label. totals: split -> what they are shares of. Bars of the first split, in whose
+    order labels are, and marks of the others. Of many labels the first and the last alone are named."""
     first = next(iter(amounts.values()))
     order = sorted(range(len(labels)), key=lambda index: -first[index])
     many = len(labels) > NAMED
@@ -47,8 +49,8 @@ def balance(amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: s
     places = np.arange(len(labels))
     drawn: list[Any] = []
     for index, (name, values) in enumerate(amounts.items()):
-        share = np.array([values[one] for one in order]) / max(sum(values), 1)
-        said = f"{name} ({sum(values):,})"
+        share = np.array([values[one] for one in order]) / max(totals[name], 1)
+        said = f"{name} ({totals[name]:,})"
         if not index:
             draw: Any = axes.bar if many else axes.barh
             drawn.append(draw(places, share, 0.9, color=SKY, label=said))
