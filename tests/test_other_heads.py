@@ -72,6 +72,13 @@ def test_a_linear_head_on_the_mean(tiny_checkpoint: Tiny, tmp_path: Path) -> Non
     assert [one.label for one in again.predict(texts)] == [one.label for one in second.predict(texts)]
 
 
+def test_what_a_head_was_trained_in_stays_with_the_training(tiny_checkpoint: Tiny, tmp_path: Path) -> None:
+    recipe = toy_recipe(
+        tiny_checkpoint("bert"), write_texts(tmp_path / "data"), strategy=MEAN, precision="bf16", epochs=1
+    )
+    assert run(recipe, output=tmp_path / "run").reload_check["max_difference"] < 1e-5
+
+
 @pytest.mark.parametrize(
     ("family", "strategy", "task"),
     [
