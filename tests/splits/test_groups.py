@@ -153,7 +153,9 @@ class TestColumn:
     def test_contexts_are_compared_beside_it(self) -> None:
         columns = {"text": Column("text", whole=True), "label": Column("class")}
         others = [{**row, "patient": -1} for row in self.source(10)]
-        splits = split({"train": self.source(50), "validation": others}, columns, hold_out={"group": "patient"})
+        splits = split(
+            {"train": self.source(50), "validation": others}, columns, hold_out={"group": "patient"}
+        )
         assert splits.findings == ("10 of 10 validation rows have the same text as a row of train",)
 
     def test_a_column_that_is_not_there(self) -> None:

@@ -39,8 +39,8 @@ def tokens(edges: Sequence[int], counts: Mapping[str, Sequence[int]], limit: int
 def balance(
     amounts: Mapping[str, Sequence[int]], labels: Sequence[str], unit: str, totals: Mapping[str, int]
 ) -> Plot:
-    """amounts: split -> (C,) of every label. totals: split -> what they are shares of. Bars of the first split, in whose
-    order labels are, and marks of the others. Of many labels the first and the last alone are named."""
+    """amounts: split -> (C,) of every label. totals: split -> what they are shares of. Bars of the first split, in
+    whose order labels are, and marks of the others. Of many labels the first and the last alone are named."""
     first = next(iter(amounts.values()))
     order = sorted(range(len(labels)), key=lambda index: -first[index])
     many = len(labels) > NAMED
