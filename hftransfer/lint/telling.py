@@ -118,8 +118,9 @@ def _unused(pool: Pool) -> Iterator[tuple[str, list[Any]]]:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    unused, train = pool.splits.unused, pool.splits.train
-    for name in unused.column_names if unused is not None else ():
+    train = pool.splits.train
+    unused = train.select_columns([]) if pool.splits.unused is None else pool.splits.unused
+    for name in unused.column_names:
         kind = unused.data.schema.field(name).type
         if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_primitive(kind):
             yield f"the column `{name}`", column(unused, name).to_pylist()
