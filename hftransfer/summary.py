@@ -68,7 +68,9 @@ class Summarized(Outcome):
             rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
         seeds = evidence.get("seeds", ())
         for one in seeds if len(seeds) > 1 else ():
-            rows.append([f"seed {one['seed']}", number(one["value"]), "", "", "collapsed" * one["collapsed"], ""])
+            rows.append(
+                [f"seed {one['seed']}", number(one["value"]), "", "", "collapsed" * one["collapsed"], ""]
+            )
         return ["compared", f"{split} {metric}", "95 %", "run - arm", "the run is", "cost"], rows
 
     def _scores(self) -> Table:

@@ -124,7 +124,12 @@ def test_what_it_was_compared_with() -> None:
         "comparisons": [{"arm": NASTY, "difference": 0.15, "verdict": "better"}],
         "verdict": "lora is better than words.",
     }
-    calibration = {"temperature": 1.25, "why": "", "folded": True, "ece": {"test": {"before": 0.1, "after": 0.02}}}
+    calibration = {
+        "temperature": 1.25,
+        "why": "",
+        "folded": True,
+        "ece": {"test": {"before": 0.1, "after": 0.02}},
+    }
 
     compared = replace(result(), evidence=evidence, calibration=calibration)
     text = str(compared)

@@ -165,7 +165,9 @@ class NotebookView:
         chosen = self._evaluations[-SHOWN:]
         if best is not None and best not in chosen:
             chosen = [best, *chosen]
-        last = next(iter([*chosen[-1:], *self._arms.values()]), None)  # of a finished run the arms alone are trained
+        last = next(
+            iter([*chosen[-1:], *self._arms.values()]), None
+        )  # of a finished run the arms alone are trained
         names = [name for name, value in last.metrics.items() if number(value)] if last is not None else []
         by = f", by {self._metric}" if self._metric in names else ""
 

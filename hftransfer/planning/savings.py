@@ -75,7 +75,9 @@ def _precision(found: Estimate, job: Job, rehearsal: Rehearsal, training: Traini
 def _frozen(found: Estimate, job: Job, rehearsal: Rehearsal, training: Training) -> Iterator[Saving]:
     """Every row once forward, and a head: another model, which may be worse."""
     moved = rehearsal.job.head is None and not job.strategy.probe and job.strategy.name != "frozen"
-    moved = moved and not job.recipe.checkpoint.random_weights  # which nothing but training makes worth asking
+    moved = (
+        moved and not job.recipe.checkpoint.random_weights
+    )  # which nothing but training makes worth asking
     if not moved or not job.task.on_features or job.task.augments:
         return
     tried = rehearsal.job.examples["validation"]

@@ -32,14 +32,19 @@ def test_what_a_run_is_compared_with_is_named(capsys: pytest.CaptureFixture[str]
     with NotebookView(bundles.append, "x") as view:
         for event in (*ours, *theirs):
             view(event)
-    assert bundles[-1]["text/plain"].splitlines()[-2:] == ["note: said by both", "note: random-weights: its own"]
+    assert bundles[-1]["text/plain"].splitlines()[-2:] == [
+        "note: said by both",
+        "note: random-weights: its own",
+    ]
 
 
 def test_the_best_before_a_resume_is_not_known() -> None:
     first, second = (Evaluation(number, 5, {"accuracy": 0.5}, number == 70) for number in (60, 70))
     resumed = Begin(steps=100, epochs=10, step=50, examples=40, total_parameters=10, trained_parameters=1)
     training = Training(resumed, "accuracy", Step(60, 5, False, 240, 0.5, 1e-4, None), last=first)
-    assert training.told()[1] == "last, after epoch 6, step 60: accuracy 0.5000; no better than an earlier one"
+    assert (
+        training.told()[1] == "last, after epoch 6, step 60: accuracy 0.5000; no better than an earlier one"
+    )
     training.best = training.last = second
     assert training.told()[1] == "best so far, after epoch 6, step 70: accuracy 0.5000"
 

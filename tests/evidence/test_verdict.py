@@ -77,7 +77,12 @@ def test_better_and_worse_and_what_cannot_be_told(tmp_path: Path) -> None:
     ],
 )
 def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float], said: str) -> None:
-    apart: dict[str, Any] = {"difference": -0.028, "interval": interval, "p": 0.0625, "smallest_detectable": 0.0438}
+    apart: dict[str, Any] = {
+        "difference": -0.028,
+        "interval": interval,
+        "p": 0.0625,
+        "smallest_detectable": 0.0438,
+    }
     if interval == (0.0, 0.0):
         apart |= {"difference": 0.0, "p": None, "smallest_detectable": None}
     ours = {"name": "full", "metrics": {"test": {"accuracy": 0.97}}, "interval": None}
