@@ -1,6 +1,6 @@
 """What a run scores on the resamples of its rows, and which rows it gets right: what comparing it with another takes.
 
-The resamples of so many rows are always the same, so that two runs on the same rows are compared by a subtraction.
+The resamples of the same rows are always the same, so that two runs on them are compared by a subtraction.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ RIGHT = "right"
 @dataclass(frozen=True)
 class Resampled:
     """Of one split. metrics: name -> values on the resamples, (R,). right: which rows are right, (N,), where accuracy
-    is among the metrics."""
+    is among the metrics and rows are drawn one by one: McNemar's test is of such."""
 
     metrics: Mapping[str, NDArray[np.float64]]
     right: NDArray[np.bool_] | None = None
@@ -43,17 +43,22 @@ class Resampled:
 
 
 def on_resamples(
-    names: Sequence[str], predictions: Predictions, references: Any, labels: Sequence[str]
+    names: Sequence[str],
+    predictions: Predictions,
+    references: Any,
+    labels: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
 ) -> Resampled:
-    """The named metrics of predictions. references: one a row."""
+    """The named metrics of predictions. references: one a row. groups: (N,) which rows are drawn together."""
     values = resampled(
         names,
         references=references,
         predictions=predictions.values,
         scores=predictions.scores,
         labels=labels,
+        groups=groups,
     )
-    if "accuracy" not in names:
+    if "accuracy" not in names or groups is not None:
         return Resampled(values)
     right = np.equal(predictions.values, references).reshape(len(references), -1).all(axis=1)
     return Resampled(values, right)

@@ -133,7 +133,9 @@ class _Work:
                 self.left_out["majority"] = f"there is no such guess for {task.name}"
                 return None
             references = task.references(rows, splits.labels)
-            resampled[split] = on_resamples(self.recipe.metrics, guess, references, splits.labels)
+            resampled[split] = on_resamples(
+                self.recipe.metrics, guess, references, splits.labels, splits.groups.get(split)
+            )
         return Scored(
             task.baseline_name,
             metrics=self.result.baselines[task.baseline_name],

@@ -62,7 +62,8 @@ def words_arm(recipe: Recipe, splits: Splits, at: RunDirectory) -> Scored:
         },
         intervals={},
         resampled={
-            name: on_resamples(recipe.metrics, one, references[name], labels) for name, one in said.items()
+            name: on_resamples(recipe.metrics, one, references[name], labels, splits.groups.get(name))
+            for name, one in said.items()
         },
         seconds=round(seconds, 3),
         trained=model.weights,

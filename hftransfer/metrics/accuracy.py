@@ -28,4 +28,4 @@ class Accuracy(InMemoryMetric):
     ) -> FloatArray | None:
         """See `Metric.resampled`."""
         right = np.equal(predictions, references).reshape(len(references), -1).all(axis=1)
-        return resamples.means(np.asarray(right, dtype=np.float64))
+        return resamples.mean(np.asarray(right, dtype=np.float64))

@@ -32,7 +32,7 @@ def rouge(references: References, predictions: Sequence[str], *, kind: str) -> f
 def resampled_rouge(
     resamples: Resamples, references: References, predictions: Sequence[str], *, kind: str
 ) -> NDArray[np.float64]:
-    return resamples.means(_rouge_of_rows(references, predictions, kind))
+    return resamples.mean(_rouge_of_rows(references, predictions, kind))
 
 
 def _rouge_of_rows(references: References, predictions: Sequence[str], kind: str) -> list[float]:
@@ -108,7 +108,7 @@ def generated_length(references: References, predictions: Sequence[str]) -> floa
 def resampled_length(
     resamples: Resamples, references: References, predictions: Sequence[str]
 ) -> NDArray[np.float64]:
-    return resamples.means(_lengths(predictions))
+    return resamples.mean(_lengths(predictions))
 
 
 def _lengths(predictions: Sequence[str]) -> list[int]:

@@ -3,6 +3,10 @@
 Rows are drawn with replacement, as many as there are, and the metric is computed on the draw; the interval lies between
 percentiles of a thousand such values. No row is scored anew: what a metric adds up of its rows is added up as often as
 each of them was drawn. It says how far the score would move with other rows of the kind, not with another training.
+
+Rows that belong together (sentences of one author, scans of one patient) move together: single rows drawn from them
+would claim more than they know. Where such groups are known, whole groups are drawn, as many as there are (the cluster
+bootstrap: Davison & Hinkley 1997, section 3.8).
 """
 
 from __future__ import annotations
@@ -30,30 +34,42 @@ CELLS = 1 << 20
 
 
 class Resamples:
-    """`count` draws of `rows` rows out of as many, with replacement; the same ones whenever they are asked for."""
+    """`count` draws of `rows` rows out of as many, with replacement; the same ones whenever they are asked for.
 
-    def __init__(self, rows: int, *, count: int = RESAMPLES, seed: int = SEED) -> None:
-        self.rows, self.count, self.seed = rows, count, seed
+    groups: (N,) the group of every row, from 0: whole groups are drawn, as many as there are, and so now more rows, now
+    fewer.
+    """
+
+    def __init__(
+        self, rows: int, *, groups: NDArray[np.int64] | None = None, count: int = RESAMPLES, seed: int = SEED
+    ) -> None:
+        self.rows, self.groups, self.count, self.seed = rows, groups, count, seed
 
     def weights(self) -> Iterator[NDArray[np.float64]]:
         """Blocks of (r, N), `count` resamples in all: how often each row is in each of them."""
         random = np.random.default_rng(self.seed)
+        units = self.rows if self.groups is None else int(self.groups.max()) + 1
         at_once = max(1, CELLS // self.rows)
         for first in range(0, self.count, at_once):
             size = min(at_once, self.count - first)
-            drawn = random.integers(0, self.rows, (size, self.rows))
-            drawn += np.arange(size)[:, None] * self.rows
-            counts = np.bincount(drawn.ravel(), minlength=size * self.rows)
-            yield counts.reshape(size, self.rows).astype(np.float64)
+            drawn = random.integers(0, units, (size, units))
+            drawn += np.arange(size)[:, None] * units
+            counts = np.bincount(drawn.ravel(), minlength=size * units).reshape(size, units)
+            yield (counts if self.groups is None else counts[:, self.groups]).astype(np.float64)
 
     def sums(self, table: Any) -> NDArray[np.float64]:
         """(R, D): the sums over each resample of what the rows add, (N, D), an array or one of scipy.sparse."""
         return np.concatenate([np.asarray(weights @ table) for weights in self.weights()])
 
-    def means(self, values: Sequence[float] | FloatArray) -> NDArray[np.float64]:
+    def means(self, table: Any) -> NDArray[np.float64]:
+        """(R, D): the means over the rows of each resample of what the rows add, (N, D), as in `sums`."""
+        return np.concatenate(
+            [np.asarray(weights @ table) / weights.sum(axis=1, keepdims=True) for weights in self.weights()]
+        )
+
+    def mean(self, values: Sequence[float] | FloatArray) -> NDArray[np.float64]:
         """(R,): the mean over each resample of one number a row, (N,)."""
-        numbers = np.asarray(values, dtype=np.float64)
-        return self.sums(numbers[:, None])[:, 0] / self.rows
+        return self.means(np.asarray(values, dtype=np.float64)[:, None])[:, 0]
 
 
 def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
@@ -85,16 +101,23 @@ def bounds(values: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, 
 
 
 def resampled(
-    names: Iterable[str], *, references: Any, predictions: Any, scores: Any, labels: Sequence[str]
+    names: Iterable[str],
+    *,
+    references: Any,
+    predictions: Any,
+    scores: Any,
+    labels: Sequence[str],
+    groups: NDArray[np.int64] | None = None,
 ) -> dict[str, NDArray[np.float64]]:
     """Metric name -> its values on the resamples, (R,), for those that can be had. Given what `Metric.compute` is.
 
     The resamples of so many rows are always the same: what two models score on them can be compared one by one.
+    groups: see `Resamples`.
     """
     found = {}
     for name in names if len(references) else ():
         values = METRICS.get(name).resampled(
-            Resamples(len(references)),
+            Resamples(len(references), groups=groups),
             references=references,
             predictions=predictions,
             scores=scores,

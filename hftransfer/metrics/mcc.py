@@ -37,9 +37,8 @@ class MatthewsCorrelation(InMemoryMetric):
     ) -> FloatArray | None:
         """See `Metric.resampled`; by Gorodkin's formula."""
         count = int(max(predictions.max(), references.max())) + 1
-        right, said, there = np.split(
-            resamples.sums(class_counts(references, predictions, count)) / len(references), 3, axis=1
-        )
+        shares = resamples.means(class_counts(references, predictions, count))
+        right, said, there = np.split(shares, 3, axis=1)
         covariance = right.sum(axis=1) - (said * there).sum(axis=1)
         # 1 - 1, of a side with one class only, is to be 0 and not 1e-16.
         spreads = [np.round(1 - (side**2).sum(axis=1), 12) for side in (said, there)]

@@ -51,17 +51,17 @@ def _correlation(of: Callable[..., Any], references: Numbers, predictions: Numbe
 
 
 def resampled_mse(resamples: Resamples, references: Numbers, predictions: Numbers) -> Numbers:
-    return resamples.means(((references - predictions) ** 2).mean(axis=1))
+    return resamples.mean(((references - predictions) ** 2).mean(axis=1))
 
 
 def resampled_mae(resamples: Resamples, references: Numbers, predictions: Numbers) -> Numbers:
-    return resamples.means(np.abs(references - predictions).mean(axis=1))
+    return resamples.mean(np.abs(references - predictions).mean(axis=1))
 
 
 def resampled_r2(resamples: Resamples, references: Numbers, predictions: Numbers) -> Numbers:
     centred = references - references.mean(axis=0)  # sums of squares far from zero would lose digits
     table = np.hstack([(references - predictions) ** 2, centred, centred**2])
-    wrong, total, squares = np.split(resamples.sums(table) / len(references), 3, axis=1)
+    wrong, total, squares = np.split(resamples.means(table), 3, axis=1)
     spread = squares - total**2
     shares = quotient(wrong, np.where(_varies(spread, centred), spread, 0), zero=np.nan)
     return np.asarray((1 - shares).mean(axis=1))
@@ -69,8 +69,8 @@ def resampled_r2(resamples: Resamples, references: Numbers, predictions: Numbers
 
 def resampled_pearson(resamples: Resamples, references: Numbers, predictions: Numbers) -> Numbers:
     x, y = (side - side.mean(axis=0) for side in (references, predictions))
-    sums = resamples.sums(np.hstack([x, y, x * x, y * y, x * y])) / len(references)
-    mean_x, mean_y, xx, yy, xy = np.split(sums, 5, axis=1)
+    means = resamples.means(np.hstack([x, y, x * x, y * y, x * y]))
+    mean_x, mean_y, xx, yy, xy = np.split(means, 5, axis=1)
     spreads = xx - mean_x**2, yy - mean_y**2
     moves = _varies(spreads[0], x) & _varies(spreads[1], y)
     scale = np.sqrt(np.where(moves, spreads[0] * spreads[1], 0))
@@ -81,10 +81,10 @@ def resampled_spearman(resamples: Resamples, references: Numbers, predictions: N
     """Pearson's correlation of the ranks in each resample: ranks change with the rows that are drawn."""
     values = []
     for weights in resamples.weights():
-        each = []
+        each, rows = [], weights.sum(axis=1, keepdims=True)
         for one, other in zip(references.T, predictions.T, strict=True):
             # The mean of N ranks is (N + 1) / 2, with ties and without.
-            x, y = (_ranks(weights, side) - (len(side) + 1) / 2 for side in (one, other))
+            x, y = (_ranks(weights, side) - (rows + 1) / 2 for side in (one, other))
             xx, yy, xy = ((weights * product).sum(axis=1) for product in (x * x, y * y, x * y))
             each.append(quotient(xy, np.sqrt(xx * yy), zero=np.nan))
         values.append(np.mean(each, axis=0))

@@ -44,13 +44,13 @@ def f1(references: Sequence[Gold], predictions: Sequence[str]) -> float:
 def resampled_exact_match(
     resamples: Resamples, references: Sequence[Gold], predictions: Sequence[str]
 ) -> NDArray[np.float64]:
-    return resamples.means(_scores(_exact, references, predictions))
+    return resamples.mean(_scores(_exact, references, predictions))
 
 
 def resampled_f1(
     resamples: Resamples, references: Sequence[Gold], predictions: Sequence[str]
 ) -> NDArray[np.float64]:
-    return resamples.means(_scores(_f1, references, predictions))
+    return resamples.mean(_scores(_f1, references, predictions))
 
 
 def report(references: Sequence[Gold], predictions: Sequence[str]) -> dict[str, Any]:

@@ -25,7 +25,8 @@ class HoldOut(Options):
         None,
         min_length=1,
         description="a column: rows with the same value in it (a patient, a user, a document) are set aside together; "
-        "splits that are there are compared by it. By default only copies of one row are kept together",
+        "splits that are there are compared by it, and intervals draw whole values of it. By default only copies of "
+        "one row are kept together",
     )
 
 

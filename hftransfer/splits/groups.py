@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from hftransfer.splits.parts import Part
 
 KEY = "data.hold_out.group"
+FEW = 20
+"""Groups; with fewer, an interval that is had by drawing them is too narrow (Cameron, Gelbach & Miller 2008)."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,19 @@ class Grouping:
         """Those of the rows that are kept of train."""
         return Groups(_numbered(self.marks["train"][train.keep]), self.column)
 
+    def scored(self, parts: Mapping[str, Part]) -> dict[str, NDArray[np.int64]]:
+        """Those of the kept rows of validation and test, where two rows share one: they are drawn together to say how
+        sure a score is."""
+        found = {}
+        for ours in {"validation", "test"} & set(parts):
+            held_out = parts[ours].place.theirs == parts["train"].place.theirs
+            marks = self.marks.get("train" if held_out else ours)
+            if marks is not None:
+                found[ours] = _numbered(marks[parts[ours].keep])
+        return {
+            ours: of for ours, of in sorted(found.items(), reverse=True) if of.max(initial=0) + 1 < len(of)
+        }
+
     def shared(self, parts: Mapping[str, Part]) -> list[str]:
         """Findings: rows of validation and test whose group has rows in train, too."""
         import numpy as np
@@ -99,6 +114,18 @@ class Grouping:
                     f"{count} of {len(keep)} {ours} rows have the same {self.column} as a row of train"
                 )
         return findings
+
+
+def drawn_together(groups: Mapping[str, NDArray[np.int64]], column: str) -> list[str]:
+    """Findings: what the intervals of each split are about. groups: split -> (N,), see `Splits`."""
+    findings = []
+    for ours, of in groups.items():
+        count = int(of.max()) + 1
+        few = ": too few for an interval to be believed" if count < FEW else ""
+        findings.append(
+            f"{ours}: intervals and comparisons draw whole values of {column} ({count}), not single rows ({len(of)}){few}"
+        )
+    return findings
 
 
 def _numbered(marks: NDArray[Any]) -> NDArray[np.int64]:

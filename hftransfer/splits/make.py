@@ -13,7 +13,7 @@ from hftransfer.sources.base import Source, some
 from hftransfer.splits import parts as stages
 from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
-from hftransfer.splits.groups import Grouping, Groups
+from hftransfer.splits.groups import Grouping, Groups, drawn_together
 from hftransfer.splits.kinds import KINDS
 from hftransfer.splits.nested import outer, reach_into
 from hftransfer.splits.parts import Part, Parts
@@ -39,7 +39,8 @@ class Splits:
     the row's number in its source split, from 0. `labels[id]` is a class's name. `findings` are sentences
     that a user must know of. `fingerprint` (sha256) is equal for equal content and equal settings.
     `places` says where the rows of a split are from; `unused` holds the columns of train that no role is
-    filled by. `lint` is what a look at the rows found (see `hftransfer.lint`), for JSON.
+    filled by. `lint` is what a look at the rows found (see `hftransfer.lint`), for JSON. `groups`: of a split that is
+    scored, (N,) the group of every row by the column `data.hold_out.group`, from 0; empty without one.
     """
 
     train: datasets.Dataset
@@ -51,6 +52,7 @@ class Splits:
     places: Mapping[str, Place] = field(default_factory=dict)
     unused: datasets.Dataset | None = None
     lint: tuple[Mapping[str, Any], ...] = ()
+    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, datasets.Dataset]:
@@ -116,6 +118,8 @@ def make_splits(
     for part in parts.values() if look else ():
         findings += _check(part, needed, check_rows)
     findings += _shared(parts, needed, grouping)
+    scored = {} if grouping is None else grouping.scored(parts)
+    findings += drawn_together(scored, str(group))
     chosen = {ours: place.theirs for ours, place in places.items()}
     return Splits(
         train=parts["train"].dataset(),
@@ -125,6 +129,7 @@ def make_splits(
         findings=tuple(findings),
         fingerprint=_fingerprint(source, data, [chosen, roles["train"], labels, seed, *copied]),
         places={ours: part.place for ours, part in parts.items()},
+        groups=scored,
         unused=loaded[chosen["train"]].select_columns(unused).select(parts["train"].keep) if unused else None,
     )
 

@@ -61,7 +61,8 @@ def score(job: Job, trained: Trained) -> Scores:
 
 def _on_resamples(job: Job, split: str, predictions: Predictions) -> Resampled:
     references = job.task.references(job.rows(split), job.splits.labels)
-    return on_resamples(job.recipe.metrics, predictions, references, job.splits.labels)
+    splits = job.splits
+    return on_resamples(job.recipe.metrics, predictions, references, splits.labels, splits.groups.get(split))
 
 
 def _baselines(job: Job, splits: Sequence[str]) -> dict[str, dict[str, dict[str, Any]]]:

@@ -177,6 +177,31 @@ def test_a_finished_run_can_be_asked_for_more(recipe: Recipe, proven: Result, tm
         run(asking(recipe, arms=["frozen"]), output=copy, resume=True)
 
 
+def test_rows_that_belong_together_are_compared_together(
+    tiny_checkpoint: Tiny, data: Path, tmp_path: Path
+) -> None:
+    """Every test row five times, each five by one writer: as sure as of 24 rows, and not as of 120."""
+    tables = {split: pd.read_csv(data / f"{split}.csv") for split in ("train", "validation", "test")}
+    tables["train"]["writer"] = range(100, 164)
+    tables["test"] = pd.concat([tables["test"].assign(writer=range(24))] * 5)
+    for split, table in tables.items():
+        table.to_csv(tmp_path / f"{split}.csv", index=False)
+    widths, ps = {}, {}
+    for group in (None, "writer"):
+        recipe = toy_recipe(
+            tiny_checkpoint("bert"), tmp_path, strategy={"name": "frozen", "pooling": "mean"}, epochs=1
+        )
+        held = recipe.data.hold_out.model_copy(update={"group": group})
+        recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"hold_out": held})})
+        evidence = run(asking(recipe, arms=["majority", "words"]), output=tmp_path / str(group)).evidence
+        ps[group] = [one["p"] for one in evidence["comparisons"]]
+        widths[group] = [float(one["interval"][1] - one["interval"][0]) for one in evidence["comparisons"]]
+    assert all(one is not None for one in ps[None])
+    assert ps["writer"] == [None, None]
+    for alone, together in zip(widths[None], widths["writer"], strict=True):
+        assert together / alone == pytest.approx(5**0.5, rel=0.25)
+
+
 def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
     """A file where the arm's folder should be."""
     copy = shutil.copytree(proven.run_dir, tmp_path / "run")

@@ -12,7 +12,7 @@ from metric_rows import FIT, rows
 from scipy.stats import binomtest
 
 from hftransfer.metrics import rankings
-from hftransfer.metrics.intervals import Resamples, interval, intervals
+from hftransfer.metrics.intervals import Resamples, bounds, interval, intervals, resampled
 from hftransfer.registry import METRICS
 
 WITHOUT = {"confusion_matrix", "entity_report", "qa_report", "iou", "ece"}
@@ -63,11 +63,18 @@ CASES = [(name, kind) for name, kind in FIT if name not in WITHOUT] + [
 ]
 
 
+UNEVEN = np.repeat(np.arange(24), np.arange(24) % 4 + 1)
+"""60 rows in groups of one to four."""
+
+
+@pytest.mark.parametrize("groups", [None, UNEVEN], ids=["rows", "groups"])
 @pytest.mark.parametrize(("name", "kind"), CASES)
-def test_on_a_resample_a_metric_is_what_it_is_of_the_rows_drawn(name: str, kind: str) -> None:
+def test_on_a_resample_a_metric_is_what_it_is_of_the_rows_drawn(
+    name: str, kind: str, groups: np.ndarray | None
+) -> None:
     metric = METRICS.get(name)
     given = of_classes(name, kind) if kind else of_others(name)
-    resamples = Resamples(60, count=25, seed=4)
+    resamples = Resamples(60, groups=groups, count=25, seed=4)
     values = metric.resampled(resamples, **given)
     assert values is not None
     assert values.shape == (25,)
@@ -120,6 +127,37 @@ def test_nineteen_in_twenty_hold_the_truth() -> None:
         )["accuracy"]
         held += bounds[0] <= 0.8 <= bounds[1]
     assert 180 <= held <= 199  # of 200; binomial around 190
+
+
+def test_rows_that_belong_together_are_drawn_together() -> None:
+    (weights,) = Resamples(60, groups=UNEVEN, count=40).weights()
+    for group in range(24):
+        of = weights[:, group == UNEVEN]
+        assert (of == of[:, :1]).all()
+    first = weights[:, np.unique(UNEVEN, return_index=True)[1]]
+    assert (first.sum(axis=1) == 24).all()
+    assert len(set(weights.sum(axis=1))) > 5  # so that now more rows are drawn, now fewer
+    alone = [*Resamples(60, groups=np.arange(60), count=40).weights()]
+    assert (alone[0] == next(Resamples(60, count=40).weights())).all()
+
+
+def test_of_groups_nineteen_in_twenty_hold_the_truth_and_of_their_rows_far_fewer() -> None:
+    draw = np.random.default_rng(0)
+    groups = np.repeat(np.arange(60), 10)
+    held = {"groups": 0, "rows": 0}
+    for _ in range(200):
+        said = np.repeat(draw.random(60) < 0.7, 10).astype(np.int64)  # what one row is, its whole group is
+        given = {
+            "references": np.ones_like(said),
+            "predictions": said,
+            "scores": None,
+            "labels": ("no", "yes"),
+        }
+        for how, of in (("groups", groups), ("rows", None)):
+            low, high = bounds(resampled(["accuracy"], **given, groups=of))["accuracy"]
+            held[how] += low <= 0.7 <= high
+    assert 178 <= held["groups"] <= 199  # of 200
+    assert held["rows"] < 120
 
 
 def test_they_are_the_same_every_time_and_others_with_another_seed() -> None:

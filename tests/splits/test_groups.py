@@ -148,7 +148,8 @@ class TestColumn:
         assert "test has no column `patient`: not compared with train" in splits.findings
         del source["test"]
         source["validation"] = source["validation"][10:]
-        assert split(source, hold_out={"group": "patient"}).findings == ()
+        (drawn,) = split(source, hold_out={"group": "patient"}).findings
+        assert drawn.startswith("validation: intervals and comparisons draw whole values of patient (4)")
 
     def test_contexts_are_compared_beside_it(self) -> None:
         columns = {"text": Column("text", whole=True), "label": Column("class")}
@@ -156,7 +157,28 @@ class TestColumn:
         splits = split(
             {"train": self.source(50), "validation": others}, columns, hold_out={"group": "patient"}
         )
-        assert splits.findings == ("10 of 10 validation rows have the same text as a row of train",)
+        assert splits.findings[0] == "10 of 10 validation rows have the same text as a row of train"
+        assert splits.findings[1].endswith(
+            "of patient (1), not single rows (10): too few for an interval to be believed"
+        )
+
+    def test_what_is_scored_is_drawn_by_it(self) -> None:
+        splits = split(self.source(500), hold_out={"validation": 0.2, "group": "patient"})
+        values = np.array(splits.validation["row"][:]) // 5
+        assert list(splits.groups) == ["validation"]
+        assert (splits.groups["validation"] == np.unique(values, return_inverse=True)[1]).all()
+        assert splits.findings[-1] == (
+            "validation: intervals and comparisons draw whole values of patient (20), not single rows (100)"
+        )
+        few = split(self.source(), hold_out={"validation": 0.2, "group": "patient"}).findings[-1]
+        assert few.endswith("of patient (8), not single rows (40): too few for an interval to be believed")
+
+    def test_of_a_split_that_was_given(self) -> None:
+        source = {"train": self.source(50), "test": self.source(70)[50:], "validation": self.source(9)[:1]}
+        splits = split(source, hold_out={"group": "patient"})
+        assert list(splits.groups) == ["test"]
+        assert splits.groups["test"].tolist() == [i // 5 for i in range(20)]
+        assert split(source).groups == {}
 
     def test_a_column_that_is_not_there(self) -> None:
         with pytest.raises(
