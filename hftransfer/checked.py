@@ -33,8 +33,8 @@ class Check:
     batch_size: int = 0
     numbers: bool = False
 
-    def told(self) -> list[tuple[str, str]]:
-        """(name, text) of every fact, for people."""
+    def told(self, *, besides_lint: bool = False) -> list[tuple[str, str]]:
+        """(name, text) of every fact, for people. besides_lint: without what `lint` says, where that is shown."""
         sizes, whole = self.parameters, bool(self.parameters)
         facts = [("recipe", "is right")] if whole else []
         if self.unchecked:
@@ -48,7 +48,8 @@ class Check:
         if self.steps is not None:
             steps = f"{self.steps:,} steps of {self.batch_size} examples" if self.steps else "fitted once"
             facts.append(("training", steps))
-        facts += [("note", finding) for finding in self.findings]
+        shown = {one.message for one in self.lint} if besides_lint else set()
+        facts += [("note", finding) for finding in self.findings if finding not in shown]
         return facts + [("not checked", f"{part}: it lies on the Hub") for part in self.unchecked]
 
     def _labels(self) -> str:
@@ -61,7 +62,7 @@ class Check:
 
     def __str__(self) -> str:
         lint = [f"{one.severity:<12}{one.check}: {one.message}" for one in self.lint]
-        return "\n".join([*(f"{name:<12}{text}" for name, text in self.told()), *lint])
+        return "\n".join([*(f"{name:<12}{text}" for name, text in self.told(besides_lint=True)), *lint])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
@@ -76,4 +77,4 @@ class Check:
             for one in self.lint
             if one.severity != "info"
         )
-        return f"<div>{html_facts(self.told())}{table}{found}</div>"
+        return f"<div>{html_facts(self.told(besides_lint=True))}{table}{found}</div>"

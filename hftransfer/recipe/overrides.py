@@ -53,7 +53,7 @@ def _apply(tree: Tree, override: str, done: list[Key]) -> Problem | None:
     name, equals, text = override.partition("=")
     path: Key = tuple(name.strip().split("."))
     if not equals:
-        return _wrong("", f"`{override}` has no `=`", "write KEY=VALUE, for example training.epochs=1")
+        return _wrong("", f"`{override}` has no `=`", _meant(override))
     if not all(re.fullmatch(r"\S+", str(step)) for step in path):
         return _wrong("", f"`{name}` is not a key", "write KEY=VALUE, for example training.epochs=1")
     for earlier in done:
@@ -71,6 +71,14 @@ def _apply(tree: Tree, override: str, done: list[Key]) -> Problem | None:
         problem = _set(tree, path, value)
     done.append(path)
     return problem
+
+
+def _meant(word: str) -> str:
+    """What a word that sets nothing may have been written for."""
+    if word.endswith((".yaml", ".yml")):
+        return "one recipe at a time: give this one a command of its own"
+    where = f"; the folder to write to is --output {word}" if "/" in word else ""
+    return f"write KEY=VALUE, for example training.epochs=1{where}"
 
 
 def _wrong(key: str, message: str, hint: str | None) -> Problem:

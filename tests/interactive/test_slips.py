@@ -298,6 +298,10 @@ def test_a_check_shows_itself() -> None:
         "warning     leakage: 3 of <script>",
     ):
         assert line in text.splitlines()
+    # What the look at the rows says is among the notes, too, where it matters: it is shown once.
+    twice = replace(check, findings=(nasty, found.message))
+    assert (twice._repr_html_(), str(twice)) == (html, text)
+    assert ("note", found.message) in twice.told()
     part = Check(unchecked=("checkpoint x",))
     assert "is right as far as it was looked at" in str(part)
     assert "checkpoint x: it lies on the Hub" in part._repr_html_()

@@ -132,6 +132,13 @@ def test_per_split_sources(recipe_file: Path, tmp_path: Path, monkeypatch: pytes
     ("override", "key", "message", "hint"),
     [
         ("training.epochs", "", "`training.epochs` has no `=`", "KEY=VALUE"),
+        (
+            "runs/mine",
+            "",
+            "`runs/mine` has no `=`",
+            "training.epochs=1; the folder to write to is --output runs/mine",
+        ),
+        ("other.yaml", "", "`other.yaml` has no `=`", "one recipe at a time"),
         ("=5", "", "is not a key", "KEY=VALUE"),
         ("training..epochs=5", "", "is not a key", "KEY=VALUE"),
         ("training.epochs=three", "training.epochs", "a whole number above 0, found `three`", None),
