@@ -19,7 +19,10 @@ from hftransfer.sources.standard_input import NAME, STANDARD_INPUT, StandardInpu
 def section_for(
     recipe: Recipe, source: Any, roles: Sequence[str], columns: Mapping[str, str] | None
 ) -> DataSection:
-    """The recipe's columns for these roles, or those given (role -> name), over other rows. Raises DataError."""
+    """The recipe's columns for these roles, or those given (role -> name), and its groups, over other rows.
+
+    Raises DataError.
+    """
     known = {**recipe.data.columns, **(columns or {})}
     unknown = [role for role in columns or {} if role not in roles]
     if unknown:
@@ -27,6 +30,7 @@ def section_for(
     return DataSection(
         source=str(source) if isinstance(source, Path) else source,
         columns={role: name for role, name in known.items() if role in roles},
+        hold_out=recipe.data.hold_out,
     )
 
 

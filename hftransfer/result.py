@@ -20,7 +20,7 @@ from hftransfer.recipe import MEMORY, Recipe, Weights, load_recipe, read_recipe
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import open_source
 from hftransfer.sources.places import ALIASES
-from hftransfer.splits import make_splits, read_split
+from hftransfer.splits import OneSplit, make_splits, read_split
 from hftransfer.summary import Summarized
 from hftransfer.tasks.predictions import Prediction
 
@@ -36,11 +36,13 @@ Note = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Scored:
-    """Metrics of a model on some rows. data: the split or file they come from."""
+    """Metrics of a model on some rows. data: the split or file they come from. intervals: metric -> (low, high) at
+    95 %, as those of `Outcome`."""
 
     data: str
     rows: int
     metrics: Mapping[str, Any]
+    intervals: Mapping[str, tuple[float, float]]
 
 
 @dataclass(frozen=True, repr=False)
@@ -147,8 +149,9 @@ class Result(Summarized):
         if output is not None:
             table = only_table(source)
             check_rows(table, self.recipe.task, output)
-        rows, findings = read_split(source, data, columns=needed, labels=self.labels)
-        for finding in findings:
+        there = read_split(source, data, columns=needed, labels=self.labels)
+        rows = there.rows
+        for finding in there.findings:
             if not finding.startswith("columns ignored"):  # they are not: the output keeps them
                 note(finding)
         self.recipe.task.check_asked(rows, self.predictor.pretrained, partial(counted, "row"))
@@ -174,25 +177,28 @@ class Result(Summarized):
         """
         task = self.recipe.task
         if data is None:
-            rows, name, findings = self.own_rows(split)
+            there, name = self.own_rows(split)
         else:
             roles = (*self.inputs, *([task.target] if task.target else []))
             section = section_for(self.recipe, data, roles, columns)
             source, name = open_rows(section)
             needed = {role: replace(task.columns[role], required=True) for role in roles}
-            rows, findings = read_split(
+            there = read_split(
                 source, section, columns=needed, labels=self.labels, split=split, check_rows=task.check_rows
             )
-        for finding in findings:
+        for finding in there.findings:
             note(finding)
+        from hftransfer.resampled import on_resamples
         from hftransfer.training.evaluation import score_predictions
 
-        said = self.predictor.predict(rows, name=name, note=note)
-        references = task.references(rows, self.labels)
-        return Scored(name, len(rows), score_predictions(self.recipe.metrics, said, references, self.labels))
+        said = self.predictor.predict(there.rows, name=name, note=note)
+        references, names = task.references(there.rows, self.labels), self.recipe.metrics
+        metrics = score_predictions(names, said, references, self.labels)
+        resampled = on_resamples(names, said, references, self.labels, there.groups)
+        return Scored(name, len(there.rows), metrics, resampled.intervals)
 
-    def own_rows(self, split: str | None = None, *, look: bool = True) -> tuple[Any, str, tuple[str, ...]]:
-        """(rows of the run's own data, read again; the split's name; whether they have changed since, in words).
+    def own_rows(self, split: str | None = None, *, look: bool = True) -> tuple[OneSplit, str]:
+        """(rows of the run's own data, read again, with a finding where they have changed since; the split's name).
 
         split: by default test where there is one, else validation. look: see `make_splits`. Raises DataError.
         """
@@ -216,7 +222,8 @@ class Result(Summarized):
             raise DataError(f"the run has no split `{name}`", hint=did_you_mean(meant, there))
         written = json.loads(RunDirectory(self.run_dir).data.read_text(encoding="utf-8"))
         changed = written["fingerprint"] != splits.fingerprint
-        return splits.by_name[name], name, ("the data have changed since the run",) * changed
+        findings = ("the data have changed since the run",) * changed
+        return OneSplit(splits.by_name[name], findings, splits.groups.get(name)), name
 
     def errors(self, n: int = 10, *, split: str | None = None, labels: bool = False) -> pandas.DataFrame:
         """The worst errors on a split that was scored, the worst first: wrong with the highest score, or furthest off.

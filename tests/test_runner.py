@@ -107,6 +107,9 @@ def test_evaluate_gives_the_run_its_own_numbers_again(result: Result) -> None:
     scored = load_run(result.run_dir).evaluate()
     assert scored.data == "test"
     assert scored.metrics["accuracy"] == result.metrics["test"]["accuracy"]
+    assert scored.intervals
+    for name, bounds in scored.intervals.items():
+        assert bounds == pytest.approx(result.intervals["test"][name], abs=1e-5)
     assert load_run(result.run_dir).evaluate(split="validation").rows == 24
     with pytest.raises(DataError, match="no split `tets`"):
         load_run(result.run_dir).evaluate(split="tets")

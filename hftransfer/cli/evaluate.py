@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -39,14 +40,16 @@ def command_line(
         note=lambda text: err.print(f"note  {text}", markup=False),
     )
     if as_json:
-        print_json({"run": str(run), "data": scored.data, "rows": scored.rows, "metrics": scored.metrics})
+        print_json({"run": str(run), **dataclasses.asdict(scored)})
         return
     table = Table(box=None, pad_edge=False)
     table.add_column(escape(f"{scored.data} ({scored.rows:,} rows)"))
     table.add_column("", justify="right")
+    table.add_column("at 95 %" if scored.intervals else "")
     for name, value in scored.metrics.items():
         if isinstance(value, float | int):
-            table.add_row(name, f"{value:.4f}")
+            low_high = scored.intervals.get(name)
+            table.add_row(name, f"{value:.4f}", low_high and "{:.3f} to {:.3f}".format(*low_high))
         elif value is None:
             table.add_row(name, "not defined on these rows")
     out.print(table)

@@ -47,10 +47,10 @@ def contact_sheet(view: View) -> Iterator[Part]:
 
 def _again(view: View, places: list[int]) -> Any:
     """The rows at these places, a datasets.Dataset. Raises DataError where the source is no longer what it was."""
-    table, _, findings = view.result.own_rows(view.split, look=False)
-    if findings:
-        raise DataError("; ".join(findings))
-    return table.select(places)
+    again, _ = view.result.own_rows(view.split, look=False)
+    if again.findings:
+        raise DataError("; ".join(again.findings))
+    return again.rows.select(places)
 
 
 def _image(view: View, image: Any, place: int, side: int) -> Any:

@@ -116,15 +116,22 @@ class Grouping:
         return findings
 
 
+def groups_by(column: str, rows: datasets.Dataset, place: Place) -> NDArray[np.int64] | None:
+    """(N,) the groups of all rows by a column; None without it, and where no two rows share one."""
+    if column not in rows.column_names:
+        return None
+    of = _numbered(_marks(rows, place, column)[0])
+    return of if of.max(initial=0) + 1 < len(of) else None
+
+
 def drawn_together(groups: Mapping[str, NDArray[np.int64]], column: str) -> list[str]:
     """Findings: what the intervals of each split are about. groups: split -> (N,), see `Splits`."""
     findings = []
     for ours, of in groups.items():
         count = int(of.max()) + 1
         few = ": too few for an interval to be believed" if count < FEW else ""
-        findings.append(
-            f"{ours}: intervals and comparisons draw whole values of {column} ({count}), not single rows ({len(of)}){few}"
-        )
+        drawn = f"draw whole values of {column} ({count}), not single rows ({len(of)}){few}"
+        findings.append(f"{ours}: intervals and comparisons {drawn}")
     return findings
 
 

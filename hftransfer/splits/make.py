@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.errors import DataError, asked_by, did_you_mean
@@ -13,8 +13,9 @@ from hftransfer.sources.base import Source, some
 from hftransfer.splits import parts as stages
 from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
-from hftransfer.splits.groups import Grouping, Groups, drawn_together
+from hftransfer.splits.groups import Grouping, Groups, drawn_together, groups_by
 from hftransfer.splits.kinds import KINDS
+from hftransfer.splits.made import OneSplit, Splits
 from hftransfer.splits.nested import outer, reach_into
 from hftransfer.splits.parts import Part, Parts
 from hftransfer.splits.targets import TARGETS, make_targets, read_targets
@@ -29,41 +30,6 @@ if TYPE_CHECKING:
     from hftransfer.recipe import DataSection
 
 ROW = "row"
-
-
-@dataclass(frozen=True)
-class Splits:
-    """Rows to learn from, to choose by, and to report on.
-
-    Each dataset has the task's roles as columns (inputs as their kind gives them, targets as in `targets`) and `row`:
-    the row's number in its source split, from 0. `labels[id]` is a class's name. `findings` are sentences
-    that a user must know of. `fingerprint` (sha256) is equal for equal content and equal settings.
-    `places` says where the rows of a split are from; `unused` holds the columns of train that no role is
-    filled by. `lint` is what a look at the rows found (see `hftransfer.lint`), for JSON. `groups`: of a split that is
-    scored, (N,) the group of every row by the column `data.hold_out.group`, from 0; empty without one.
-    """
-
-    train: datasets.Dataset
-    validation: datasets.Dataset
-    test: datasets.Dataset | None
-    labels: tuple[str, ...]
-    findings: tuple[str, ...]
-    fingerprint: str
-    places: Mapping[str, Place] = field(default_factory=dict)
-    unused: datasets.Dataset | None = None
-    lint: tuple[Mapping[str, Any], ...] = ()
-    groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
-
-    @property
-    def by_name(self) -> dict[str, datasets.Dataset]:
-        """The splits that there are: train, validation and, perhaps, test."""
-        rows = {"train": self.train, "validation": self.validation, "test": self.test}
-        return {name: one for name, one in rows.items() if one is not None}
-
-    @property
-    def sizes(self) -> dict[str, int]:
-        """Rows of every split that there is."""
-        return {name: len(rows) for name, rows in self.by_name.items()}
 
 
 CheckRows = Callable[[Any, Callable[[Sequence[int]], str]], None]
@@ -142,13 +108,12 @@ def read_split(
     labels: Sequence[str],
     split: str | None = None,
     check_rows: CheckRows = unchecked,
-) -> tuple[datasets.Dataset, tuple[str, ...]]:
-    """(rows of one split of a source, findings), for a model that is made: to score it, or to predict with
-    it.
+) -> OneSplit:
+    """One split of a source, for a model that is made: to score it, or to predict with it.
 
     labels: what the model knows; a row of another label is an error. split: the source's name of it; by
     default the source's only one. Columns that `columns` does not require are read where they are there: make
-    the class optional to read rows with or without labels. Rows are as in `Splits`. Raises as `make_splits`.
+    the class optional to read rows with or without labels. Raises as `make_splits`.
     """
     check_columns(source, data, columns)
     loaded = _load(source, data, columns)
@@ -160,13 +125,16 @@ def read_split(
     place = Place(source, theirs, theirs, ())
     roles = map_roles(place, loaded[theirs].column_names, data, columns)
     needed = {role: columns[role] for role in roles}
-    findings = [*source.findings, *_ignored_columns(_unused(loaded[theirs].column_names, roles))]
+    group = data.hold_out.group
+    unused = _unused(loaded[theirs].column_names, roles)
+    findings = [*source.findings, *_ignored_columns([name for name in unused if name != group])]
     rows = _prepare(loaded[theirs], place, roles, needed, findings)
     target = _target_role(needed)
     values = None if target is None else read_targets(needed[target], rows, place, target, labels)
     part = _part(place, rows, target, values, None)
     findings += _check(part, needed, check_rows)
-    return part.rows, tuple(findings)
+    groups = None if group is None else groups_by(group, loaded[theirs], place)
+    return OneSplit(part.rows, tuple(findings), groups)
 
 
 def _load(source: Source, data: DataSection, columns: Mapping[str, Column]) -> dict[str, datasets.Dataset]:

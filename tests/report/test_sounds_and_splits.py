@@ -50,7 +50,7 @@ def test_the_worst_clips_are_seen_and_heard(heard: Result, tmp_path: Path) -> No
     drawn = [axes for axes in sheet.draw().axes if axes.images]
     assert [axes.get_title(loc="left") for axes in drawn] == worst["label"].tolist()
     assert [told.split(",")[0] for told, _ in sounds.clips] == worst["label"].tolist()[: images.HEARD]
-    rows = heard.own_rows("test")[0]
+    rows = heard.own_rows("test")[0].rows
     theirs, rate = soundfile.read(io.BytesIO(sounds.clips[0][1]))
     ours, _ = soundfile.read(rows[int(worst["row"][0])]["audio"]["path"])
     assert rate == 16_000

@@ -47,7 +47,7 @@ def test_what_labels_mean(labels: list[Any], names: str, ids: list[int], said: s
     assert any(said in finding for finding in made.findings)
     # Later rows are read in the same way, though they would not show which it is.
     data = DataSection(source=table(labels[:1]))
-    rows, _ = read_split(open_source(data), data, columns=TASK.columns, labels=made.labels)
+    rows = read_split(open_source(data), data, columns=TASK.columns, labels=made.labels).rows
     assert list(rows["label"]) == ids[:1]
 
 

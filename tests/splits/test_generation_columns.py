@@ -51,9 +51,9 @@ def test_a_hub_dataset_with_a_translation_feature() -> None:
 def test_a_column_whose_own_name_has_a_dot_is_taken_as_it_is(tmp_path: Path) -> None:
     source = write(tmp_path, [{"translation.en": "flat", "translation": PAIR}] * 2)
     data = DataSection(source=source, columns={"source": "translation.en"})
-    rows, _ = read_split(
+    rows = read_split(
         open_source(data), data, columns={"source": Column("document")}, labels=(), split="train"
-    )
+    ).rows
     assert rows["source"] == ["flat"] * 2
     made = splits(source, columns={"source": "translation.en", "target": "translation.de"})
     assert made.train["source"] == ["flat"] * 2

@@ -171,20 +171,30 @@ class TestReadSplit:
         return read_split(open_source(data), data, columns=columns, labels=("b", "a"), split=split)
 
     def test_rows_with_the_labels_that_are_known(self) -> None:
-        rows, findings = self.read(table(3))
-        assert rows.to_list() == [
+        read = self.read(table(3))
+        assert read.rows.to_list() == [
             {"text": "text 0", "label": 1, "row": 0},
             {"text": "text 1", "label": 0, "row": 1},
             {"text": "text 2", "label": 1, "row": 2},
         ]
-        assert findings == ()
+        assert read.findings == ()
+        assert read.groups is None
 
     def test_one_class_is_enough(self) -> None:
-        assert self.read(table(3, labels="a"))[0]["label"][:] == [1, 1, 1]
+        assert self.read(table(3, labels="a")).rows["label"][:] == [1, 1, 1]
+
+    def test_groups_where_rows_share_one(self) -> None:
+        hold_out = {"group": "writer"}
+        rows = [{**row, "writer": writer} for row, writer in zip(table(4), "abba", strict=True)]
+        read = self.read(rows, hold_out=hold_out)
+        assert read.groups.tolist() == [0, 1, 1, 0]
+        assert read.findings == ()
+        assert self.read(rows[:2], hold_out=hold_out).groups is None
+        assert self.read(table(4), hold_out=hold_out).groups is None  # it may be unknown here
 
     def test_rows_without_labels(self) -> None:
         columns = {"text": Column("text"), "label": Column("class", required=False)}
-        rows, _ = self.read([{"text": "a"}], columns)
+        rows = self.read([{"text": "a"}], columns).rows
         assert rows.column_names == ["text", "row"]
         with pytest.raises(DataError, match="has no column `label`"):
             self.read([{"text": "a"}])
@@ -195,7 +205,7 @@ class TestReadSplit:
 
     def test_which_split(self) -> None:
         source = {"train": table(3), "test": table(5)}
-        assert len(self.read(source, split="test")[0]) == 5
+        assert len(self.read(source, split="test").rows) == 5
         with pytest.raises(DataError, match="has several splits"):
             self.read(source)
         with pytest.raises(DataError, match="has no split `tset`"):

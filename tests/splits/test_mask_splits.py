@@ -32,7 +32,7 @@ def read(source: Path, labels: tuple[str, ...], task: dict[str, Any] | None = No
     data = DataSection(source=str(source))
     one = ImageSegmentation.model_validate(task or {})
     opened = open_source(data)
-    return read_split(opened, data, columns=one.columns, labels=labels, check_rows=one.check_rows)[0]
+    return read_split(opened, data, columns=one.columns, labels=labels, check_rows=one.check_rows).rows
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ def split(source: Any, **settings: Any) -> Splits:
 
 def read(source: Any, labels: tuple[str, ...], **settings: Any) -> Any:
     data = DataSection(source=source, **settings)
-    return read_split(open_source(data), data, columns=COLUMNS, labels=labels)[0]
+    return read_split(open_source(data), data, columns=COLUMNS, labels=labels).rows
 
 
 def table(*values: Any) -> list[dict[str, Any]]:

@@ -68,11 +68,11 @@ def test_a_file_of_iob1_for_a_model_of_iob2() -> None:
     labels = ("O", "B-X", "I-X", "B-Y")
     for tags in (IOB1, IOB2):
         section = DataSection(source=records(tags))
-        rows, _ = read_split(open_source(section), section, columns=TASK.columns, labels=labels)
+        rows = read_split(open_source(section), section, columns=TASK.columns, labels=labels).rows
         assert TASK.told(rows, labels) == IOB2
     section = DataSection(source=records(IOB1))
     with_iob1 = ("O", "B-X", "I-X", "I-Y")  # a model that was not made here
-    rows, _ = read_split(open_source(section), section, columns=TASK.columns, labels=with_iob1)
+    rows = read_split(open_source(section), section, columns=TASK.columns, labels=with_iob1).rows
     assert TASK.told(rows, with_iob1) == IOB1
 
 
