@@ -63,9 +63,9 @@ class Summarized(Outcome):
         rows = []
         for arm in evidence.get("arms", ()):
             one = against.get(arm["name"], {})
-            score, difference = arm["metrics"].get(split, {}).get(metric), number(one.get("difference"))
-            told = [number(score), bounds(arm["interval"]), difference, one.get("verdict", "")]
-            rows.append([arm["name"], *told, f"{arm['seconds']:,.0f} s"])
+            difference = number(one.get("difference"))
+            told = [number(arm["value"]), bounds(arm["interval"]), difference, one.get("verdict", "")]
+            rows.append([arm["title"], *told, f"{arm['seconds']:,.0f} s"])
         seeds = evidence.get("seeds", ())
         for one in seeds if len(seeds) > 1 else ():
             rows.append(

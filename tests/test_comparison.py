@@ -124,7 +124,7 @@ def test_the_first_two_are_tested_on_the_same_rows(runs: Path) -> None:
     found = group.difference
     assert found is not None
     assert found["value"] == pytest.approx(right[0].mean() - right[1].mean())
-    apart = Resamples(48).means(right[0].astype(float) - right[1])
+    apart = Resamples(48).mean(right[0].astype(float) - right[1])
     assert found["interval"] == pytest.approx(np.percentile(apart, [2.5, 97.5]))
     only = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
     assert found["p"] == pytest.approx(binomtest(only[0], sum(only)).pvalue)

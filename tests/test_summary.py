@@ -115,11 +115,12 @@ def test_what_it_was_compared_with() -> None:
         "arms": [
             {
                 "name": "lora",
-                "metrics": {"test": {"accuracy": 0.75}},
+                "title": "lora",
+                "value": 0.75,
                 "interval": [0.7, 0.8],
                 "seconds": 75.0,
             },
-            {"name": NASTY, "metrics": {"test": {"accuracy": 0.6}}, "interval": None, "seconds": 2.0},
+            {"name": NASTY, "title": NASTY, "value": 0.6, "interval": None, "seconds": 2.0},
         ],
         "comparisons": [{"arm": NASTY, "difference": 0.15, "verdict": "better"}],
         "verdict": "lora is better than words.",

@@ -16,7 +16,7 @@ def show_evidence(result: Result) -> None:
     evidence = result.evidence
     if not evidence:
         return
-    metric, split = evidence["metric"], evidence["split"]
+    metric = evidence["metric"]
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in ("compared", metric, "95 % interval", "run - arm", "", "s", "trained"):
         table.add_column(title, justify="left" if title in ("compared", "") else "right", no_wrap=True)
@@ -25,8 +25,8 @@ def show_evidence(result: Result) -> None:
         one: Mapping[str, Any] = against.get(arm["name"], {})
         bounds = arm["interval"]
         table.add_row(
-            arm["name"],
-            _number(arm["metrics"][split].get(metric)),
+            arm["title"],
+            _number(arm["value"]),
             "" if bounds is None else f"{bounds[0]:.3f} to {bounds[1]:.3f}",
             _number(one.get("difference"), "+.4f"),
             one.get("verdict", ""),

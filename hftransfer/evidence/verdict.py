@@ -3,11 +3,14 @@
 `Result.evidence` is:
 
     metric, split, rows     what is compared, and on which rows: test, where there are such
-    arms                    the run and every arm: name, metrics, interval, seconds, trained, peak_memory_bytes, run;
-                            majority goes by what it is for the task: mean, no answer, lead, copy
-    comparisons             the run against every arm: arm, difference (the run's score - the arm's), interval, p
-                            (McNemar's), verdict (better, worse, undetermined), smallest_detectable: see
-                            `metrics.paired`
+    arms                    the run and every arm: name (majority goes by what it is for the task: mean, no answer,
+                            lead, copy), title for people, metrics, value and interval of what is compared, seconds,
+                            trained, peak_memory_bytes, run. Of a run with several seeds value is their mean, and
+                            interval is over other rows and other seeds; all else is the first seed's
+    comparisons             the run against every arm: arm, difference (the run's value - the arm's), interval, p,
+                            verdict (better, worse, undetermined), smallest_detectable: see `metrics.paired`, where p is
+                            McNemar's; of a run with several seeds see `metrics.seeds`, so that it is never the best of
+                            them that is compared. An arm was trained once, and is taken to vary as much
     transfer_gain           of the comparisons, that with random-weights; null without it
     cheapest_within_noise   of the best arm, and of those that are not known to be worse, the one that took the fewest
                             seconds
@@ -23,11 +26,15 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
+import numpy as np
+
 from hftransfer.evidence.arms import Scored
-from hftransfer.metrics.paired import Difference, best_of, difference
+from hftransfer.metrics.paired import Difference, Measured, best_of, difference
+from hftransfer.metrics.seeds import difference_of_means
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
 from hftransfer.result import Result
@@ -42,9 +49,11 @@ def facts(
     split = "test" if "test" in ours.metrics else "validation"
     metric = compared_metric(recipe, ours, split)
     higher = _higher_is_better(metric)
-    against = {arm.name: _apart(ours, arm, metric, split, higher) for arm in arms}
+    compared = _Compared(metric, split, higher)
+    trainings = [one for one in seeds.values() if one.metrics[split].get(metric) is not None] or [ours]
+    against = {arm.name: compared.apart(trainings, [arm]) for arm in arms}
     comparisons = {name: one for name, one in against.items() if one is not None}
-    every = [ours, *arms]
+    every = [trainings, *([arm] for arm in arms)]
     guess = result.baselines.get(recipe.task.baseline_name, {}).get(split, {}).get(metric)
     told = [_seed(seed, one, metric, split, guess, higher) for seed, one in seeds.items()]
     values = [one["value"] for one in told if one["value"] is not None]
@@ -52,10 +61,10 @@ def facts(
         "metric": metric,
         "split": split,
         "rows": result.examples[split],
-        "arms": [_arm(one, metric, split) for one in every],
+        "arms": [_arm(ours, compared, trainings), *(_arm(arm, compared, [arm]) for arm in arms)],
         "comparisons": [{"arm": name, **_told(one)} for name, one in comparisons.items()],
         "transfer_gain": _told(comparisons[RANDOM]) if RANDOM in comparisons else None,
-        "cheapest_within_noise": _cheapest(every, metric, split, higher),
+        "cheapest_within_noise": _cheapest(every, compared),
         "seeds": told,
         "mean": mean(values) if values else None,
         "sd": stdev(values) if len(values) > 1 else None,
@@ -75,14 +84,46 @@ def compared_metric(recipe: Recipe, ours: Scored, split: str) -> str:
     return next(iter([*with_interval, *numbers]), "loss")
 
 
-def _apart(one: Scored, other: Scored, metric: str, split: str, higher: bool) -> Difference | None:
-    measured = []
-    for arm in (one, other):
-        value = arm.metrics[split].get(metric)
-        if split not in arm.resampled:
+@dataclass(frozen=True)
+class _Compared:
+    """What is compared of trainings: one, or several that differ by their seeds."""
+
+    metric: str
+    split: str
+    higher_is_better: bool
+
+    def value(self, trainings: Sequence[Scored]) -> float | None:
+        """The mean over the seeds; None where it is not defined."""
+        values = [one.metrics[self.split].get(self.metric) for one in trainings]
+        return mean(values) if None not in values else None
+
+    def interval(self, trainings: Sequence[Scored]) -> Any:
+        """Over other rows and, of several seeds, other seeds; None where there is none."""
+        if len(trainings) == 1:
+            return trainings[0].intervals.get(self.split, {}).get(self.metric)
+        measured = self._measured(trainings)
+        rows = next((one.resampled for one in measured if one.resampled is not None), None)
+        nothing = Measured(0.0, None if rows is None else np.zeros_like(rows))
+        apart = difference_of_means(measured, [nothing], seedless=True)
+        return None if apart is None else apart.interval
+
+    def apart(self, ours: Sequence[Scored], theirs: Sequence[Scored]) -> Difference | None:
+        """What sets the mean of one apart from that of the other."""
+        if any(self.split not in one.resampled for one in (*ours, *theirs)):
             return None
-        measured.append(arm.resampled[split].measured(metric, value))
-    return difference(*measured, higher_is_better=higher)
+        one, other = self._measured(ours), self._measured(theirs)
+        if len(one) == len(other) == 1:
+            return difference(one[0], other[0], higher_is_better=self.higher_is_better)
+        # What is no run was not trained from a seed: a guess, and words with a linear model.
+        seedless = any(several[0].run is None for several in (ours, theirs) if len(several) == 1)
+        return difference_of_means(one, other, higher_is_better=self.higher_is_better, seedless=seedless)
+
+    def _measured(self, trainings: Sequence[Scored]) -> list[Measured]:
+        return [
+            one.resampled[self.split].measured(self.metric, one.metrics[self.split].get(self.metric))
+            for one in trainings
+            if self.split in one.resampled
+        ]
 
 
 def _told(one: Difference) -> dict[str, Any]:
@@ -98,11 +139,13 @@ def _told(one: Difference) -> dict[str, Any]:
     }
 
 
-def _arm(arm: Scored, metric: str, split: str) -> dict[str, Any]:
+def _arm(arm: Scored, compared: _Compared, trainings: Sequence[Scored]) -> dict[str, Any]:
     return {
         "name": arm.name,
+        "title": arm.name if len(trainings) == 1 else f"{arm.name}, mean of {len(trainings)} seeds",
         "metrics": arm.metrics,
-        "interval": arm.intervals.get(split, {}).get(metric),
+        "value": compared.value(trainings),
+        "interval": compared.interval(trainings),
         "seconds": arm.seconds,
         "trained": arm.trained,
         "peak_memory_bytes": arm.peak_memory_bytes,
@@ -118,67 +161,73 @@ def _seed(
     return {"seed": seed, "value": value, "collapsed": not above, "run": one.run or "."}
 
 
-def _cheapest(arms: Sequence[Scored], metric: str, split: str, higher: bool) -> str | None:
-    place = best_of([arm.metrics[split].get(metric) for arm in arms], higher_is_better=higher)
+def _cheapest(arms: Sequence[Sequence[Scored]], compared: _Compared) -> str | None:
+    """arms: the trainings of each, the run's own among them."""
+    place = best_of([compared.value(arm) for arm in arms], higher_is_better=compared.higher_is_better)
     if place is None:
         return None
     near = [arms[place]]
     for arm in arms:
-        apart = _apart(arms[place], arm, metric, split, higher)
+        apart = compared.apart(arms[place], arm) if arm is not arms[place] else None
         if apart is not None and apart.verdict == "undetermined":
             near.append(arm)
-    return min(near, key=lambda arm: arm.seconds).name
+    return min(near, key=lambda arm: arm[0].seconds)[0].name
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:
     """The verdict: what was scored, what is better and worse and what cannot be told, what suffices, and the seeds."""
     ours = found["arms"][0]
     metric, split = found["metric"], found["split"]
-    value = ours["metrics"][split].get(metric)
+    value, seeds = ours["value"], max(1, len(_values(found)))
     if value is None:
         yield f"{metric} is not defined on the {split} rows: nothing can be compared."
         return
     bounds = "" if ours["interval"] is None else " ({:.4f} to {:.4f})".format(*ours["interval"])
     also = "" if split == "test" else ", which also chose the weights"
+    whose = f"mean of {seeds} seeds " if seeds > 1 else ""
     least = "" if _higher_is_better(metric) else " (lower is better)"
-    yield f"{metric}{least} of {ours['name']} on {found['rows']:,} {split} rows{also}: {value:.4f}{bounds}."
+    yield f"{metric}{least} of {ours['name']} on {found['rows']:,} {split} rows{also}: {whose}{value:.4f}{bounds}."
+    yield from _of_seeds(found)
     for one in found["comparisons"]:
-        yield _against(one)
+        yield _against(one, "these rows" if seeds == 1 else "these seeds and rows")
     cheapest = found["cheapest_within_noise"]
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."
-    if len(found["seeds"]) > 1:
-        yield from _of_seeds(found)
     if found["comparisons"]:
-        yield _of_one_training(found)
+        yield _over_what(seeds)
 
 
 def _higher_is_better(metric: str) -> bool:
     return metric != "loss" and METRICS.get(metric).higher_is_better
 
 
-def _of_one_training(found: Mapping[str, Any]) -> str:
-    """What the comparisons are not about."""
-    if len(found["seeds"]) > 1:
-        return "The comparisons are those of the first seed alone."
+def _values(found: Mapping[str, Any]) -> list[float]:
+    return [one["value"] for one in found["seeds"] if one["value"] is not None]
+
+
+def _over_what(seeds: int) -> str:
+    """What the intervals are about."""
+    if seeds > 1:
+        return "The intervals are over rows and seeds; what was trained once is taken to vary as much."
     return "One training each: the intervals are over rows, and say nothing of other seeds."
 
 
-def _against(one: Mapping[str, Any]) -> str:
+def _against(one: Mapping[str, Any], seen: str) -> str:
+    """seen: by what a difference is shown."""
     arm, verdict = one["arm"], one["verdict"]
     apart = f"{one['difference']:+.4f}"
     if one["interval"] is not None:
         apart += " ({:+.4f} to {:+.4f})".format(*one["interval"])
     if verdict == "undetermined":
         what = f"Transfer gain over {arm} undetermined" if arm == RANDOM else f"Undetermined against {arm}"
-        return f"{what}: {apart}; {_shown_by_rows(one)}."
+        return f"{what}: {apart}; {_can_show(one, seen)}."
     if arm == RANDOM:
         what = "Transfer gain over" if verdict == "better" else "Negative transfer, worse than"
         return f"{what} {arm}: {apart}."
     return f"{verdict.capitalize()} than {arm}: {apart}."
 
 
-def _shown_by_rows(one: Mapping[str, Any]) -> str:
+def _can_show(one: Mapping[str, Any], seen: str) -> str:
     """What an undetermined difference leaves open."""
     if one["interval"] is None:
         return "the metric has no interval"
@@ -189,17 +238,14 @@ def _shown_by_rows(one: Mapping[str, Any]) -> str:
     if smallest is None:
         same = low == high == 0
         return "both score the same on every resample" if same else f"{told}so few rows show no difference"
-    return f"{told}these rows can show one of {smallest:.4f} or more (80 % power)"
+    return f"{told}{seen} can show one of {smallest:.4f} or more (80 % power)"
 
 
 def _of_seeds(found: Mapping[str, Any]) -> Iterator[str]:
-    values = [one["value"] for one in found["seeds"] if one["value"] is not None]
+    values = _values(found)
     if len(values) > 1:
-        yield (
-            f"Over {len(values)} seeds: mean {found['mean']:.4f}, sd {found['sd']:.4f}, "
-            f"from {min(values):.4f} to {max(values):.4f}."
-        )
-    collapsed = [str(one["seed"]) for one in found["seeds"] if one["collapsed"]]
+        yield f"Over the seeds: sd {found['sd']:.4f}, from {min(values):.4f} to {max(values):.4f}."
+    collapsed = [str(one["seed"]) for one in found["seeds"] if one["collapsed"] and len(found["seeds"]) > 1]
     if collapsed:
         named = f"seed{'s' * (len(collapsed) > 1)} {', '.join(collapsed)}"
         yield f"Collapsed (no better than a guess that costs nothing): {named}."

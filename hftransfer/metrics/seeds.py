@@ -21,18 +21,24 @@ from hftransfer.metrics.paired import ALPHA, POWER, Difference, Measured, Verdic
 
 
 def difference_of_means(
-    one: Sequence[Measured], other: Sequence[Measured], *, higher_is_better: bool = True
+    one: Sequence[Measured],
+    other: Sequence[Measured],
+    *,
+    higher_is_better: bool = True,
+    seedless: bool = False,
 ) -> Difference | None:
     """What sets the mean of `one` recipe's seeds apart from the mean of the `other`'s; None where either has no score.
 
-    A single seed is taken to vary as much as those of the other recipe. p: that of the t-test. Without resamples, seeds
-    alone are counted. Raises ValueError where neither has two seeds with a score.
+    A single seed is taken to vary as much as those of the other recipe. seedless: but the single one is what comes out
+    with any seed. p: that of the t-test. Without resamples, seeds alone are counted. Raises ValueError where neither
+    has two seeds with a score.
     """
     ours, theirs = (_defined(several) for several in (one, other))
     if not ours or not theirs:
         return None
     value = mean(scored.value or 0.0 for scored in ours) - mean(scored.value or 0.0 for scored in theirs)
-    seeds, freedom = _of_seeds(*([scored.value or 0.0 for scored in several] for several in (ours, theirs)))
+    scores = ([scored.value or 0.0 for scored in several] for several in (ours, theirs))
+    seeds, freedom = _of_seeds(*scores, seedless=seedless)
     total = seeds + (of_rows(ours, theirs) or 0.0)
     if not total:
         return Difference(value, None, None, "undetermined", None)
@@ -66,14 +72,14 @@ def _mean_resampled(several: Sequence[Measured]) -> NDArray[np.float64] | None:
     return np.mean(there, axis=0) if len(there) == len(several) else None
 
 
-def _of_seeds(one: Sequence[float], other: Sequence[float]) -> tuple[float, float]:
+def _of_seeds(one: Sequence[float], other: Sequence[float], *, seedless: bool) -> tuple[float, float]:
     """(the variance of the difference of their means that comes of the seeds, its degrees of freedom)."""
     several = [values for values in (one, other) if len(values) > 1]
     if len(several) < 2:
         if not several:
             raise ValueError("two seeds of one recipe at least are needed")
         (known,) = several
-        return variance(known) * (1 / len(known) + 1), len(known) - 1
+        return variance(known) * (1 / len(known) + (not seedless)), len(known) - 1
     parts = [variance(values) / len(values) for values in several]
     total = sum(parts)
     if not total:

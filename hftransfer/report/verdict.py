@@ -83,8 +83,8 @@ def arms(result: Result) -> Iterator[Part]:
         memory = arm.get("peak_memory_bytes")
         table.append(
             [
-                arm["name"],
-                (arm.get("metrics") or {}).get(split, {}).get(metric),
+                arm["title"],
+                arm["value"],
                 _bounds(arm.get("interval")),
                 against.get("difference"),
                 _bounds(against.get("interval")),
@@ -96,15 +96,23 @@ def arms(result: Result) -> Iterator[Part]:
             ]
         )
     columns = [
-        "arm", str(metric), "95 % interval", "strategy minus arm", "95 % interval of it", "p (McNemar)",
+        "arm", str(metric), "95 % interval", "strategy minus arm", "95 % interval of it", "p",
         "the strategy is", "seconds", "trained parameters", "peak memory",
     ]  # fmt: skip
     yield Table(f"What the strategy is worth: {metric} on {split}, on the same rows", columns, table)
+    if len(found.get("seeds", ())) > 1:
+        yield Say(
+            "Intervals and p are over rows and seeds (Student's t); what was trained once is taken to vary as much."
+        )
+    else:
+        yield Say(
+            "Intervals are over rows (paired bootstrap); p, where there is one, that of McNemar's exact test."
+        )
     unclear = [one for one in compared.values() if one.get("verdict") == "undetermined"]
     for one in unclear:
         if one.get("smallest_detectable") is not None:
             yield Say(
-                f"{one['arm']}: undetermined; these rows can show a difference of {one['smallest_detectable']:.4f}."
+                f"{one['arm']}: undetermined; a difference of {one['smallest_detectable']:.4f} can be shown."
             )
     if cheapest := found.get("cheapest_within_noise"):
         yield Say(f"The cheapest arm within noise of the best: {cheapest}.")

@@ -18,15 +18,21 @@ from hftransfer.resampled import Resampled
 ROWS = 400
 
 
-def arm(name: str, right: int, *, shift: int = 0, seconds: float = 1.0, trained: int | None = 10) -> Scored:
+def arm(
+    name: str,
+    right: int,
+    *,
+    shift: int = 0,
+    seconds: float = 1.0,
+    trained: int | None = 10,
+    run: str | None = "evidence/arm",
+) -> Scored:
     """Right on so many rows, from row `shift` on."""
     rows = (np.arange(ROWS) - shift) % ROWS < right
-    there = Resampled({"accuracy": Resamples(ROWS).means(rows.astype(float))}, rows)
+    there = Resampled({"accuracy": Resamples(ROWS).mean(rows.astype(float))}, rows)
     metrics = {"validation": {"accuracy": right / ROWS, "loss": 0.5}}
     intervals = {"validation": there.intervals}
-    return Scored(
-        name, metrics, intervals, {"validation": there}, seconds, trained, 10**6, f"evidence/{name}"
-    )
+    return Scored(name, metrics, intervals, {"validation": there}, seconds, trained, 10**6, run)
 
 
 def told(
@@ -85,7 +91,7 @@ def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float],
     }
     if interval == (0.0, 0.0):
         apart |= {"difference": 0.0, "p": None, "smallest_detectable": None}
-    ours = {"name": "full", "metrics": {"test": {"accuracy": 0.97}}, "interval": None}
+    ours = {"name": "full", "value": 0.97, "interval": None, "collapsed": False}
     found = {
         "metric": "accuracy", "split": "test", "rows": 179, "arms": [ours], "seeds": [ours],
         "comparisons": [{"arm": "words", "verdict": "undetermined", **apart}], "cheapest_within_noise": None,
@@ -125,14 +131,42 @@ def test_every_seed_is_told_and_collapsed_ones_are_named(tmp_path: Path) -> None
     assert [one["collapsed"] for one in found["seeds"]] == [False, True, False]
     assert found["mean"] == pytest.approx(0.675)
     assert found["sd"] == pytest.approx(np.std([0.75, 0.5, 0.775], ddof=1))
-    assert "Over 3 seeds: mean 0.6750, sd 0.1521, from 0.5000 to 0.7750." in found["verdict"]
+    assert "validation rows, which also chose the weights: mean of 3 seeds 0.6750 (" in found["verdict"]
+    assert "Over the seeds: sd 0.1521, from 0.5000 to 0.7750." in found["verdict"]
     assert found["verdict"].endswith("Collapsed (no better than a guess that costs nothing): seed 1.")
-    compared = told(tmp_path, ours, [arm("words", 200)], seeds)
-    assert compared["verdict"].endswith("The comparisons are those of the first seed alone.")
+
+
+def test_it_is_the_mean_of_the_seeds_that_is_compared(tmp_path: Path) -> None:
+    """Never the best of them: here the first one is, and alone it would be better than all."""
+    ours = arm("full", 330, seconds=9)
+    seeds = {seed: arm("full", right, shift=seed) for seed, right in enumerate((330, 296, 300, 302, 290))}
+    arms = [arm("words", 297, shift=40, run=None), arm("frozen", 297, shift=40, seconds=3)]
+    arms.append(arm("random-weights", 160))
+    alone = told(tmp_path, ours, arms)
+    assert [one["verdict"] for one in alone["comparisons"]] == ["better"] * 3
+    found = told(tmp_path, ours, arms, {**seeds, 0: ours})
+    words, frozen, random = found["comparisons"]
+    assert [one["verdict"] for one in found["comparisons"]] == ["undetermined", "undetermined", "better"]
+    assert words["difference"] == frozen["difference"] == pytest.approx((303.6 - 297) / ROWS)
+    assert found["transfer_gain"]["difference"] == random["difference"] == pytest.approx(143.6 / ROWS)
+    # What was trained once may have been lucky, too; words are the same with every seed.
+    assert frozen["smallest_detectable"] > 1.1 * words["smallest_detectable"]
+    model, *others = found["arms"]
+    assert (model["name"], model["title"]) == ("full", "full, mean of 5 seeds")
+    assert model["value"] == pytest.approx(303.6 / ROWS)
+    low, high = model["interval"]
+    assert low < 303.6 / ROWS < high
+    assert high - low > np.ptp(alone["arms"][0]["interval"])
+    assert [one["title"] for one in others] == ["words", "frozen", "random-weights"]
+    assert found["cheapest_within_noise"] == "words"
+    assert "these seeds and rows can show one of" in found["verdict"]
+    assert found["verdict"].endswith(
+        "The intervals are over rows and seeds; what was trained once is taken to vary as much."
+    )
 
 
 def test_a_metric_of_which_less_is_better_says_so() -> None:
-    ours = {"name": "full", "metrics": {"test": {"mse": 0.5}}, "interval": None}
+    ours = {"name": "full", "value": 0.5, "interval": None, "collapsed": False}
     found = {"metric": "mse", "split": "test", "rows": 9, "arms": [ours], "seeds": [ours]}
     text = " ".join(sentences({**found, "comparisons": [], "cheapest_within_noise": None}))
     assert text == "mse (lower is better) of full on 9 test rows: 0.5000."

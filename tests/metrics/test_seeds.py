@@ -18,9 +18,10 @@ ROWS = 200
 Numbers = NDArray[np.float64]
 
 
-def recipes(seeds: tuple[int, int], spread: float) -> list[Difference]:
+def recipes(seeds: tuple[int, int], spread: float, *, seedless: bool = False) -> list[Difference]:
     """Of PAIRS pairs of recipes that are alike, with so many seeds each, on new rows each. A row is right by how hard
-    it is for all and for a recipe, by how good a seed is (normal with standard deviation `spread`) and by chance."""
+    it is for all and for a recipe, by how good a seed is (normal with standard deviation `spread`) and by chance.
+    seedless: of the first the seeds are all as good."""
     draw = np.random.default_rng(7)
     weights = np.concatenate([*Resamples(ROWS).weights()]) / ROWS
     found = []
@@ -29,9 +30,10 @@ def recipes(seeds: tuple[int, int], spread: float) -> list[Difference]:
         measured = []
         for count in seeds:
             own = hard + 0.7 * draw.normal(size=(ROWS, 1)) + 0.5 * draw.normal(size=(ROWS, count))
-            right = (own < 1 + spread * draw.normal(size=count)).astype(float)
+            alike = seedless and not measured
+            right = (own < 1 + (0 if alike else spread) * draw.normal(size=count)).astype(float)
             measured.append([Measured(one.mean(), weights @ one) for one in right.T])
-        one = difference_of_means(*measured)
+        one = difference_of_means(*measured, seedless=seedless)
         assert one is not None
         found.append(one)
     return found
@@ -46,6 +48,17 @@ def share(found: list[Difference], *verdicts: str) -> float:
 def test_recipes_that_are_alike_are_seldom_told_apart(seeds: tuple[int, int], spread: float) -> None:
     """The spreads are none and 6 points of accuracy."""
     assert share(recipes(seeds, spread), "better", "worse") <= FALSE
+
+
+def test_nor_is_one_from_what_is_the_same_with_every_seed() -> None:
+    found = recipes((1, 5), 0.2, seedless=True)
+    assert share(found, "better", "worse") <= FALSE
+    # Control: it is told apart more surely than one that could have come out otherwise.
+    smallest = [
+        np.mean([one.smallest_detectable for one in several if one.smallest_detectable is not None])
+        for several in (found, recipes((1, 5), 0.2))
+    ]
+    assert smallest[0] < 0.9 * smallest[1]
 
 
 def scores(
