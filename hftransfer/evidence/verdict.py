@@ -95,7 +95,8 @@ class _Compared:
     def value(self, trainings: Sequence[Scored]) -> float | None:
         """The mean over the seeds; None where it is not defined."""
         values = [one.metrics[self.split].get(self.metric) for one in trainings]
-        return mean(values) if None not in values else None
+        known = [value for value in values if value is not None]
+        return mean(known) if len(known) == len(values) else None
 
     def interval(self, trainings: Sequence[Scored]) -> Any:
         """Over other rows and, of several seeds, other seeds; None where there is none."""
