@@ -17,7 +17,8 @@ def show_evidence(result: Result) -> None:
     if not evidence:
         return
     metric = evidence["metric"]
-    table = Table(box=None, pad_edge=False, header_style="bold")
+    # A space between columns, so that a mean of seeds and runs of hours fit into 80.
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="bold")
     for title in ("compared", metric, "95 % interval", "run - arm", "", "s", "trained"):
         table.add_column(title, justify="left" if title in ("compared", "") else "right", no_wrap=True)
     against = {one["arm"]: one for one in evidence["comparisons"]}

@@ -143,7 +143,7 @@ def _told(one: Difference) -> dict[str, Any]:
 def _arm(arm: Scored, compared: _Compared, trainings: Sequence[Scored]) -> dict[str, Any]:
     return {
         "name": arm.name,
-        "title": arm.name if len(trainings) == 1 else f"{arm.name}, mean of {len(trainings)} seeds",
+        "title": arm.name if len(trainings) == 1 else f"mean of {len(trainings)} seeds",
         "metrics": arm.metrics,
         "value": compared.value(trainings),
         "interval": compared.interval(trainings),

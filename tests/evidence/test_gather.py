@@ -146,11 +146,11 @@ def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_
     assert (first["seed"], second["seed"], second["run"]) == (0, 1, "evidence/seed-1")
     assert again.evidence["mean"] == pytest.approx((first["value"] + second["value"]) / 2)
     assert "mean of 2 seeds" in again.evidence["verdict"]
-    assert [one["title"] for one in again.evidence["arms"]] == ["full, mean of 2 seeds", *ARMS]
+    assert [one["title"] for one in again.evidence["arms"]] == ["mean of 2 seeds", *ARMS]
     for arm, one in zip(again.evidence["arms"][1:], again.evidence["comparisons"], strict=True):
         assert one["difference"] == pytest.approx(again.evidence["mean"] - arm["value"])
     card = RunDirectory(copy).card.read_text()
-    assert "| full, mean of 2 seeds |" in card
+    assert "| mean of 2 seeds |" in card
     assert "McNemar" not in card
     other = Result.read(copy / second["run"])
     assert (other.recipe.training.seed, other.recipe.data_seed) == (1, 0)

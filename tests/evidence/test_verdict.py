@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 from toy import toy_recipe
 
+from hftransfer.cli.console import out
+from hftransfer.cli.evidence import show_evidence
 from hftransfer.evidence.arms import Scored
 from hftransfer.evidence.verdict import facts, sentences
 from hftransfer.metrics.intervals import Resamples
@@ -152,7 +154,7 @@ def test_it_is_the_mean_of_the_seeds_that_is_compared(tmp_path: Path) -> None:
     # What was trained once may have been lucky, too; words are the same with every seed.
     assert frozen["smallest_detectable"] > 1.1 * words["smallest_detectable"]
     model, *others = found["arms"]
-    assert (model["name"], model["title"]) == ("full", "full, mean of 5 seeds")
+    assert (model["name"], model["title"]) == ("full", "mean of 5 seeds")
     assert model["value"] == pytest.approx(303.6 / ROWS)
     low, high = model["interval"]
     assert low < 303.6 / ROWS < high
@@ -163,6 +165,20 @@ def test_it_is_the_mean_of_the_seeds_that_is_compared(tmp_path: Path) -> None:
     assert found["verdict"].endswith(
         "The intervals are over rows and seeds; what was trained once is taken to vary as much."
     )
+
+
+def test_the_table_fits_into_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    hour = {"seconds": 13_600.0, "trained": 125_000_000}
+    ours, other = arm("probe-then-full", 300, **hour), arm("random-weights", 297, **hour)
+    found = told(tmp_path, ours, [other], {seed: ours for seed in range(5)})
+    with out.capture() as captured:
+        show_evidence(SimpleNamespace(evidence=found))
+    text = captured.get()
+    assert "mean of 5 seeds" in text
+    assert "random-weights" in text
+    assert "13,600 125.0 M" in text
+    assert "…" not in text
 
 
 def test_a_metric_of_which_less_is_better_says_so() -> None:
