@@ -26,7 +26,8 @@ class Scored:
 
     metrics, intervals: as in a result. resampled: split -> what comparing takes. seconds: from the checkpoint (words:
     from the texts) to a model that is saved and proven. trained: parameters. peak_memory_bytes: see
-    `compute.peak_memory`. run: its folder within the run's own; None where it is no run.
+    `compute.peak_memory`. run: its folder within the run's own; None where it is no run. improving: whether its weights
+    were the best after the last of its steps, so that more of them might have made it better.
     """
 
     name: str
@@ -37,6 +38,7 @@ class Scored:
     trained: int | None = None
     peak_memory_bytes: int | None = None
     run: str | None = None
+    improving: bool = False
 
 
 def why_not(recipe: Recipe, arm: Arm) -> str | None:

@@ -77,6 +77,7 @@ def scored(name: str, result: Result, run_dir: RunDirectory, run: str | None) ->
         trained=result.parameters["trained"],
         peak_memory_bytes=result.peak_memory_bytes,
         run=run,
+        improving=0 < result.steps == result.best_step,
     )
 
 

@@ -5,8 +5,9 @@
     metric, split, rows     what is compared, and on which rows: test, where there are such
     arms                    the run and every arm: name (majority goes by what it is for the task: mean, no answer,
                             lead, copy), title for people, metrics, value and interval of what is compared, seconds,
-                            trained, peak_memory_bytes, run. Of a run with several seeds value is their mean, and
-                            interval is over other rows and other seeds; all else is the first seed's
+                            trained, peak_memory_bytes, run, improving: see `arms.Scored`. Of a run with several seeds
+                            value is their mean, and interval is over other rows and other seeds; all else is the first
+                            seed's
     comparisons             the run against every arm: arm, difference (the run's value - the arm's), interval, p,
                             verdict (better, worse, undetermined), smallest_detectable: see `metrics.paired`, where p is
                             McNemar's; of a run with several seeds see `metrics.seeds`, so that it is never the best of
@@ -151,6 +152,7 @@ def _arm(arm: Scored, compared: _Compared, trainings: Sequence[Scored]) -> dict[
         "trained": arm.trained,
         "peak_memory_bytes": arm.peak_memory_bytes,
         "run": arm.run,
+        "improving": arm.improving,
     }
 
 
@@ -189,8 +191,11 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
     least = "" if _higher_is_better(metric) else " (lower is better)"
     yield f"{metric}{least} of {ours['name']} on {found['rows']:,} {split} rows{also}: {whose}{value:.4f}{bounds}."
     yield from _of_seeds(found)
+    improving = {arm["name"] for arm in found["arms"] if arm.get("improving")}
     for one in found["comparisons"]:
         yield _against(one, "these rows" if seeds == 1 else "these seeds and rows")
+        if one["arm"] == RANDOM in improving and one["verdict"] == "better":
+            yield "That was at its best after its last step: trained for longer it may come nearer."
     cheapest = found["cheapest_within_noise"]
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."

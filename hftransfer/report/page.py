@@ -37,8 +37,8 @@ HERE = Path(__file__).parent
 TEMPLATE, STYLE = "page.html.jinja", "page.css"
 ERRORS = 15
 """Errors that the page shows."""
-NUMBER = re.compile(r"[-+]?[\d.,]+ ?%|[-+]?[\d.]+ to [-+]?[\d.]+")
-"""As text: a share, or an interval. (Other digits may be a label.)"""
+NUMBER = re.compile(r"[-+]?[\d.,]+ ?%|[-+]?[\d.]+ to [-+]?[\d.]+|< [\d.]+")
+"""As text: a share, an interval, or a bound. (Other digits may be a label.)"""
 LONGEST = 600
 """Characters of a text that is shown; of a label, that is all of it in sane data."""
 

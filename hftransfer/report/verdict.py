@@ -88,7 +88,7 @@ def arms(result: Result) -> Iterator[Part]:
                 _bounds(arm.get("interval")),
                 against.get("difference"),
                 _bounds(against.get("interval")),
-                against.get("p"),
+                _p(against.get("p")),
                 against.get("verdict"),
                 None if arm.get("seconds") is None else round(arm["seconds"]),
                 arm.get("trained"),
@@ -123,6 +123,10 @@ def arms(result: Result) -> Iterator[Part]:
             f"; mean {mean:.4f}, standard deviation {sd:.4f}" if mean is not None and sd is not None else ""
         )
         yield Table(f"Every seed: {metric} on {split}{told}", ["seed", str(metric), ""], cells)
+
+
+def _p(value: float | None) -> float | str | None:
+    return value if value is None or value >= 1e-4 else "< 0.0001"
 
 
 def _bounds(value: Any) -> str | None:

@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,6 +26,8 @@ from hftransfer.job import Clock
 from hftransfer.proof import FreshProcess
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.report import card
+from hftransfer.report.parts import Say, Table
+from hftransfer.report.verdict import arms
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.runner import run
@@ -129,6 +132,21 @@ def test_the_card_says_it(proven: Result) -> None:
     assert "random weights in the architecture of" in card(scratch)
 
 
+def test_the_page_says_it(proven: Result, tmp_path: Path) -> None:
+    table, *said = arms(proven)
+    assert isinstance(table, Table)
+    assert [row[0] for row in table.rows] == ["full", *ARMS]
+    for row, one in zip(table.rows[1:], proven.evidence["comparisons"], strict=True):
+        assert (row[3], row[6]) == (one["difference"], one["verdict"])
+        assert row[5] == (one["p"] if one["p"] >= 1e-4 else "< 0.0001")
+    texts = [part.text for part in said if isinstance(part, Say)]
+    assert len(texts) == len(said)  # no table of seeds
+    assert "McNemar" in texts[0]
+    page = proven.report(tmp_path / "page").read_text(encoding="utf-8")
+    assert proven.evidence["verdict"] in unescape(page)
+    assert texts[0] in unescape(page)
+
+
 def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
     """As after a kill before the last of it, another seed: the arms are there, result.json without evidence."""
     copy = shutil.copytree(proven.run_dir, tmp_path / "run")
@@ -149,6 +167,11 @@ def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_
     assert [one["title"] for one in again.evidence["arms"]] == ["mean of 2 seeds", *ARMS]
     for arm, one in zip(again.evidence["arms"][1:], again.evidence["comparisons"], strict=True):
         assert one["difference"] == pytest.approx(again.evidence["mean"] - arm["value"])
+    table, *_, every = arms(again)
+    assert isinstance(table, Table)
+    assert isinstance(every, Table)
+    assert table.rows[0][:2] == ["mean of 2 seeds", again.evidence["mean"]]
+    assert [row[:2] for row in every.rows] == [[one["seed"], one["value"]] for one in (first, second)]
     card = RunDirectory(copy).card.read_text()
     assert "| mean of 2 seeds |" in card
     assert "McNemar" not in card

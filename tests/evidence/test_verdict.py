@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -112,6 +113,10 @@ def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float],
 def test_transfer_gain_and_negative_transfer(tmp_path: Path, right: int, said: str) -> None:
     found = told(tmp_path, arm("full", 320), [arm("random-weights", right)])
     assert said in found["verdict"]
+    longer = told(tmp_path, arm("full", 320), [replace(arm("random-weights", right), improving=True)])
+    may = "That was at its best after its last step: trained for longer it may come nearer."
+    assert (may in longer["verdict"]) == (right == 200)
+    assert may not in found["verdict"]
     assert found["transfer_gain"]["difference"] == pytest.approx((320 - right) / ROWS)
 
 
@@ -171,7 +176,7 @@ def test_the_table_fits_into_80_columns(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setenv("COLUMNS", "80")
     hour = {"seconds": 13_600.0, "trained": 125_000_000}
     ours, other = arm("probe-then-full", 300, **hour), arm("random-weights", 297, **hour)
-    found = told(tmp_path, ours, [other], {seed: ours for seed in range(5)})
+    found = told(tmp_path, ours, [other], dict.fromkeys(range(5), ours))
     with out.capture() as captured:
         show_evidence(SimpleNamespace(evidence=found))
     text = captured.get()
