@@ -21,25 +21,33 @@ from hftransfer.tasks.predictions import Predictions
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-RIGHT = "right"
+RIGHT, GROUPS = "right", "groups"
 """In the file, beside the metrics: none of them is called so."""
 
 
 @dataclass(frozen=True)
 class Resampled:
     """Of one split. metrics: name -> values on the resamples, (R,). right: which rows are right, (N,), where accuracy
-    is among the metrics and rows are drawn one by one: McNemar's test is of such."""
+    is among the metrics and rows are drawn one by one: McNemar's test is of such. groups: (N,) the group of every row,
+    where whole ones are drawn."""
 
     metrics: Mapping[str, NDArray[np.float64]]
     right: NDArray[np.bool_] | None = None
+    groups: NDArray[np.int64] | None = None
 
     @property
     def intervals(self) -> dict[str, tuple[float, float]]:
-        return bounds(self.metrics)
+        return bounds(self.metrics, self.drawn)
+
+    @property
+    def drawn(self) -> int | None:
+        """How many groups there are; None where rows are drawn one by one."""
+        return Measured(None, groups=self.groups).drawn
 
     def measured(self, metric: str, value: float | None) -> Measured:
         """A metric whose value on the rows themselves is `value`, as it is compared."""
-        return Measured(value, self.metrics.get(metric), self.right if metric == "accuracy" else None)
+        right = self.right if metric == "accuracy" else None
+        return Measured(value, self.metrics.get(metric), right, self.groups)
 
 
 def on_resamples(
@@ -59,7 +67,7 @@ def on_resamples(
         groups=groups,
     )
     if "accuracy" not in names or groups is not None:
-        return Resampled(values)
+        return Resampled(values, groups=groups)
     right = np.equal(predictions.values, references).reshape(len(references), -1).all(axis=1)
     return Resampled(values, right)
 
@@ -69,8 +77,8 @@ def write_resampled(path: Path, splits: Mapping[str, Resampled]) -> None:
     arrays: dict[str, Any] = {}
     for split, one in splits.items():
         arrays |= {f"{split}/{name}": values for name, values in one.metrics.items()}
-        if one.right is not None:
-            arrays[f"{split}/{RIGHT}"] = one.right
+        beside_them = {RIGHT: one.right, GROUPS: one.groups} if one.metrics else {}
+        arrays |= {f"{split}/{name}": rows for name, rows in beside_them.items() if rows is not None}
     path.parent.mkdir(parents=True, exist_ok=True)
     new = beside(path, "new")
     with new.open("wb") as stream:
@@ -93,4 +101,4 @@ def read_resampled(path: Path) -> dict[str, Resampled]:
         for key in arrays.files:
             split, _, name = key.partition("/")
             found.setdefault(split, {})[name] = arrays[key]
-    return {split: Resampled(metrics=of, right=of.pop(RIGHT, None)) for split, of in found.items()}
+    return {split: Resampled(of, of.pop(RIGHT, None), of.pop(GROUPS, None)) for split, of in found.items()}

@@ -6,7 +6,8 @@ each of them was drawn. It says how far the score would move with other rows of 
 
 Rows that belong together (sentences of one author, scans of one patient) move together: single rows drawn from them
 would claim more than they know. Where such groups are known, whole groups are drawn, as many as there are (the cluster
-bootstrap: Davison & Hinkley 1997, section 3.8).
+bootstrap: Davison & Hinkley 1997, section 3.8). Of few groups percentiles lie too near one another, and are taken from
+further out (Hesterberg 2015, arXiv:1411.5279, "expanded percentiles").
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import norm, t
 
 from hftransfer.registry import METRICS
 
@@ -29,6 +31,8 @@ UNDEFINED = 0.05
 """The largest share of resamples on which a metric may be undefined (one without a row of some class)."""
 ROUNDING = 1e-12
 """Values nearer to one another than this are the same."""
+FEWEST = 6
+"""Groups; of fewer, all of them say the same too often by chance: of five in one case of 16."""
 CELLS = 1 << 20
 """Numbers held at a time, 8 MB of them."""
 
@@ -72,18 +76,35 @@ class Resamples:
         return self.means(np.asarray(values, dtype=np.float64)[:, None])[:, 0]
 
 
-def interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
+def interval(values: NDArray[np.float64], groups: int | None = None) -> tuple[float, float] | None:
     """Between which percentiles of its values on resamples, (R,), a metric lies at the level `LEVEL`.
 
-    None where too many are nan, and where all are the same: a score without a single mistake has no resample with one,
-    and its bootstrap would claim to be certain of it.
+    None where there are none, see `percentiles`, and where all values are the same: a score without a single mistake
+    has no resample with one, and its bootstrap would claim to be certain of it.
     """
-    defined = values[np.isfinite(values)]
-    if len(defined) < (1 - UNDEFINED) * len(values):
+    found = percentiles(values, groups)
+    return found if found is not None and np.ptp(found) > ROUNDING * max(1, abs(found[1])) else None
+
+
+def percentiles(values: NDArray[np.float64], groups: int | None = None) -> tuple[float, float] | None:
+    """Those at `LEVEL` of values on resamples, (R,); None where too many are nan, or groups are fewer than `FEWEST`.
+
+    groups: how many were drawn whole; None for single rows.
+    """
+    if groups is not None and groups < FEWEST:
         return None
-    outside = 100 * (1 - LEVEL) / 2
-    low, high = np.percentile(defined, [outside, 100 - outside])
-    return (float(low), float(high)) if high - low > ROUNDING * max(1, abs(high)) else None
+    if not tells(values):
+        return None
+    outside = (1 - LEVEL) / 2
+    if groups is not None:
+        outside = float(norm.cdf(t.ppf(outside, groups - 1) * np.sqrt(groups / (groups - 1))))
+    low, high = np.percentile(values[np.isfinite(values)], [100 * outside, 100 * (1 - outside)])
+    return float(low), float(high)
+
+
+def tells(values: NDArray[np.float64]) -> bool:
+    """Whether a metric is defined on enough of the resamples, (R,), to say how sure it is."""
+    return bool(np.isfinite(values).mean() >= 1 - UNDEFINED)
 
 
 def intervals(
@@ -95,9 +116,11 @@ def intervals(
     )
 
 
-def bounds(values: Mapping[str, NDArray[np.float64]]) -> dict[str, tuple[float, float]]:
-    """Metric name -> interval, of those whose values on resamples, (R,), have one."""
-    return {name: found for name, one in values.items() if (found := interval(one)) is not None}
+def bounds(
+    values: Mapping[str, NDArray[np.float64]], groups: int | None = None
+) -> dict[str, tuple[float, float]]:
+    """Metric name -> interval, of those whose values on resamples, (R,), have one. groups: how many were drawn."""
+    return {name: found for name, one in values.items() if (found := interval(one, groups)) is not None}
 
 
 def resampled(

@@ -3,8 +3,10 @@
 Two scores differ by chance, too. What is told of a difference:
 
 - its interval: percentile paired bootstrap (Efron & Tibshirani 1993; Berg-Kirkpatrick et al. 2012, D12-1091). Both are
-  scored on the same resamples of the rows, so that what is hard for both moves neither nearer to the other;
-- for a share of rows that are right, McNemar's exact test on the rows that only one of them gets right;
+  scored on the same resamples of the rows, so that what is hard for both moves neither nearer to the other. Where the
+  one's draw groups of rows and the other's do not, they are not the same, and there is none;
+- for a share of rows that are right, McNemar's exact test on the rows that only one of them gets right; where groups of
+  rows are drawn, Student's t over these, for percentiles alone find too much in few of them;
 - a verdict. Better or worse where the interval excludes 0, and the test, where there is one, has p < 0.05; all else is
   undetermined: "not better" would be something else;
 - the smallest difference that so many rows would have shown with a chance of 80 % (Card et al. 2020,
@@ -15,6 +17,7 @@ It is about other rows of the kind, and not about another training: that is what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -23,9 +26,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import brentq
-from scipy.stats import binom, norm
+from scipy.stats import binom, norm, t
 
-from hftransfer.metrics.intervals import LEVEL, ROUNDING, UNDEFINED
+from hftransfer.metrics.intervals import LEVEL, ROUNDING, percentiles
 
 Verdict = Literal["better", "worse", "undetermined"]
 
@@ -42,21 +45,35 @@ class Measured:
     """What a metric says of a model on N rows. value: None where it is not defined.
 
     resampled: its values on the resamples of the rows, (R,), nan where it is not defined; None for a metric that cannot
-    be had so. right: where the metric is the share of rows that are right, which those are, (N,).
+    be had so. right: where the metric is the share of rows that are right, which those are, (N,). groups: (N,) the
+    group of every row, from 0, where resamples draw whole ones.
     """
 
     value: float | None
     resampled: NDArray[np.float64] | None = None
     right: NDArray[np.bool_] | None = None
+    groups: NDArray[np.int64] | None = None
+
+    @property
+    def drawn(self) -> int | None:
+        """How many groups there are."""
+        return None if self.groups is None else int(self.groups.max()) + 1
+
+    def drawn_as(self, other: Measured) -> bool:
+        """Whether the resamples of both are of the same rows, or of the same groups of them."""
+        if self.groups is None or other.groups is None:
+            return self.groups is other.groups
+        return np.array_equal(self.groups, other.groups)
 
 
 @dataclass(frozen=True)
 class Difference:
     """One model against another. value: its score - the other's, in units of the metric; interval: at 95 %.
 
-    p: McNemar's, where the metric is a share of rows. smallest_detectable: see `smallest_difference`, or `SPREADS`
-    standard errors of the difference; None where two models that score the same on every resample show none. Both it
-    and the interval are None for a metric that has no resamples.
+    p: McNemar's, where the metric is a share of rows; Student's, where groups are drawn. smallest_detectable: see
+    `smallest_difference`, or `SPREADS` standard errors of the difference (of groups, as many by Student's t); None
+    where two models that score the same on every resample show none. Both it and the interval are None for a metric that
+    has no resamples, and where those of the two are not the same.
     """
 
     value: float
@@ -72,11 +89,14 @@ def difference(one: Measured, other: Measured, *, higher_is_better: bool = True)
         return None
     value = one.value - other.value
     p = smallest = interval = None
-    if one.resampled is not None and other.resampled is not None:
+    if one.resampled is not None and other.resampled is not None and one.drawn_as(other):
         apart = one.resampled - other.resampled
-        interval = _interval(apart)
-        error = 0.0 if interval is None else float(np.nanstd(apart, ddof=1))
-        smallest = SPREADS * error if error > ROUNDING else None
+        interval = _interval(apart, one.drawn)
+        error = 0.0 if interval is None else _error(apart, one.drawn)
+        if error > ROUNDING:
+            freedom = math.inf if one.drawn is None else one.drawn - 1
+            smallest = float(t.ppf(1 - ALPHA / 2, freedom) + t.ppf(POWER, freedom)) * error
+            p = None if one.drawn is None else 2 * float(t.sf(abs(value) / error, freedom))
     if one.right is not None and other.right is not None:
         p = mcnemar(one.right, other.right)
         smallest = smallest_difference(len(one.right), float(np.mean(one.right != other.right)))
@@ -87,13 +107,18 @@ def difference(one: Measured, other: Measured, *, higher_is_better: bool = True)
     return Difference(value, interval, p, verdict, smallest)
 
 
-def _interval(apart: NDArray[np.float64]) -> tuple[float, float] | None:
-    """Between which percentiles the differences on resamples, (R,), lie; None where too many are nan."""
-    defined = apart[np.isfinite(apart)]
-    if len(defined) < (1 - UNDEFINED) * len(apart):
+def _interval(apart: NDArray[np.float64], groups: int | None) -> tuple[float, float] | None:
+    """Between which percentiles the differences on resamples, (R,), lie; None where there are none."""
+    found = percentiles(apart, groups)
+    if found is None:
         return None
-    low, high = np.percentile(defined, [100 * ALPHA / 2, 100 * (1 - ALPHA / 2)])
-    return tuple(0.0 if abs(one) < ROUNDING else float(one) for one in (low, high))  # type: ignore[return-value]
+    return tuple(0.0 if abs(one) < ROUNDING else one for one in found)  # type: ignore[return-value]
+
+
+def _error(apart: NDArray[np.float64], groups: int | None) -> float:
+    """The standard error, of the differences on resamples, (R,); of few groups these vary less than it."""
+    few = 1.0 if groups is None else math.sqrt(groups / (groups - 1))
+    return few * float(np.std(apart[np.isfinite(apart)], ddof=1))
 
 
 def mcnemar(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

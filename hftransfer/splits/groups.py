@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from hftransfer.splits.parts import Part
 
 KEY = "data.hold_out.group"
+SINGLE = "and its intervals draw single rows"
 FEW = 20
-"""Groups; with fewer, an interval that is had by drawing them is too narrow (Cameron, Gelbach & Miller 2008)."""
+"""Groups; with fewer, an interval that is had by drawing them is rough (Cameron, Gelbach & Miller 2008)."""
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ class Grouping:
         for ours, place in places.items():
             rows = loaded[place.theirs]
             if column not in rows.column_names and ours != "train":
-                findings.append(f"{ours} has no column `{column}`: not compared with train")
+                findings.append(f"{ours} has no column `{column}`: not compared with train, {SINGLE}")
                 continue
             marks[ours], blank = _marks(rows, place, column)
             if blank:
@@ -126,10 +127,12 @@ def groups_by(column: str, rows: datasets.Dataset, place: Place) -> NDArray[np.i
 
 def drawn_together(groups: Mapping[str, NDArray[np.int64]], column: str) -> list[str]:
     """Findings: what the intervals of each split are about. groups: split -> (N,), see `Splits`."""
+    from hftransfer.metrics.intervals import FEWEST
+
     findings = []
     for ours, of in groups.items():
         count = int(of.max()) + 1
-        few = ": too few for an interval to be believed" if count < FEW else ""
+        few = ": too few for any" if count < FEWEST else ": so few that they are rough" if count < FEW else ""
         drawn = f"draw whole values of {column} ({count}), not single rows ({len(of)}){few}"
         findings.append(f"{ours}: intervals and comparisons {drawn}")
     return findings

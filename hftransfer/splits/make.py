@@ -13,7 +13,7 @@ from hftransfer.sources.base import Source, some
 from hftransfer.splits import parts as stages
 from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
-from hftransfer.splits.groups import Grouping, Groups, drawn_together, groups_by
+from hftransfer.splits.groups import SINGLE, Grouping, Groups, drawn_together, groups_by
 from hftransfer.splits.kinds import KINDS
 from hftransfer.splits.made import OneSplit, Splits
 from hftransfer.splits.nested import outer, reach_into
@@ -134,6 +134,8 @@ def read_split(
     part = _part(place, rows, target, values, None)
     findings += _check(part, needed, check_rows)
     groups = None if group is None else groups_by(group, loaded[theirs], place)
+    if group is not None and target is not None and group not in loaded[theirs].column_names:
+        findings.append(f"{place} has no column `{group}`, {SINGLE}")
     return OneSplit(part.rows, tuple(findings), groups)
 
 

@@ -4,6 +4,7 @@ stated."""
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -194,3 +195,39 @@ def test_few_rows_do_not_decide_where_the_bootstrap_would() -> None:
     assert found.interval[0] > 0
     assert found.p == pytest.approx(0.0625)
     assert found.verdict == "undetermined"
+
+
+@pytest.mark.parametrize("groups", [6, 12, 30])
+def test_of_few_groups_equal_models_are_seldom_told_apart(groups: int) -> None:
+    """Groups of ten rows that have much in common; the control takes the percentiles as they are of many."""
+    draw = np.random.default_rng(5)
+    of = np.repeat(np.arange(groups), 10)
+    weights = np.concatenate([*Resamples(len(of), groups=of).weights()])
+    weights /= weights.sum(axis=1, keepdims=True)
+    zero = np.zeros(len(weights))
+    found, plain = [], []
+    for _ in range(3 * PAIRS):
+        apart = (draw.normal(size=groups)[of] + draw.normal(size=len(of))) / 10
+        one = Measured(apart.mean(), weights @ apart, groups=of)
+        found.append(difference(one, Measured(0.0, zero, groups=of)))
+        plain.append(difference(replace(one, groups=None), Measured(0.0, zero)))
+    told = share([one for one in found if one is not None], "better", "worse")
+    assert 0.01 < told <= FALSE
+    assert share([one for one in plain if one is not None], "better", "worse") > told
+    if groups < 20:
+        assert share([one for one in plain if one is not None], "better", "worse") > FALSE
+
+
+def test_groups_that_are_too_few_or_others_show_nothing() -> None:
+    """Of one group every resample is the same: the interval would exclude 0 for certain."""
+    high, low = Measured(0.9, np.full(1000, 0.9)), Measured(0.1, np.full(1000, 0.1))
+    nothing = Difference(pytest.approx(0.8), None, None, "undetermined", None)  # type: ignore[arg-type]
+    for count in (1, 5):
+        of = np.arange(20) % count
+        assert difference(replace(high, groups=of), replace(low, groups=of)) == nothing
+    of = np.arange(20) % 10
+    for other in (None, np.arange(20) % 7):
+        assert difference(replace(high, groups=of), replace(low, groups=other)) == nothing
+    same = difference(replace(high, groups=of), replace(low, groups=of.copy()))
+    assert same is not None
+    assert same.verdict == "better"  # control

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from scipy.stats import norm, ttest_ind
+from scipy.stats import norm, t, ttest_ind
 
 from hftransfer.metrics.intervals import Resamples
 from hftransfer.metrics.paired import POWER, Difference, Measured
@@ -44,7 +44,7 @@ def share(found: list[Difference], *verdicts: str) -> float:
 
 
 @pytest.mark.parametrize("spread", [0.0, 0.2])
-@pytest.mark.parametrize("seeds", [(2, 2), (5, 5), (1, 5)])
+@pytest.mark.parametrize("seeds", [(2, 2), (5, 5), (1, 5), (1, 2), (1, 3)])
 def test_recipes_that_are_alike_are_seldom_told_apart(seeds: tuple[int, int], spread: float) -> None:
     """The spreads are none and 6 points of accuracy."""
     assert share(recipes(seeds, spread), "better", "worse") <= FALSE
@@ -74,7 +74,9 @@ def test_a_planted_difference_is_found_with_the_power_stated(higher: bool) -> No
     draw, spread = np.random.default_rng(1), 0.01
     rows = spread * norm.ppf((np.arange(1000) + 0.5) / 1000)
     error = spread * np.sqrt(2 / 5 + 1)
-    planted = error * (norm.ppf(0.975) + norm.ppf(POWER))
+    # Of either's share of the variance its own distribution: the seeds' has 8 degrees of freedom.
+    away = [(0.4 * t.isf(chance, 8) + norm.isf(chance)) / 1.4 for chance in (0.025, 1 - POWER)]
+    planted = error * sum(away)
     found = []
     for _ in range(PAIRS):
         moved = draw.normal(0, spread)  # the rows that happen to be there
@@ -128,3 +130,22 @@ def test_what_is_not_defined_is_left_out() -> None:
     same = difference_of_means([Measured(0.8)] * 2, [Measured(0.7)] * 2)
     assert same is not None
     assert (same.verdict, same.p, same.interval) == ("undetermined", None, None)
+
+
+def test_few_groups_of_rows_count_as_few() -> None:
+    values, rows = (0.80, 0.83, 0.79), 0.02 * norm.ppf((np.arange(1000) + 0.5) / 1000)
+
+    def found(groups: NDArray[np.int64] | None) -> Difference | None:
+        several = [Measured(value, value + rows, groups=groups) for value in values]
+        return difference_of_means(several, [Measured(0.7, 0 * rows, groups=groups)], seedless=True)
+
+    many, ten, few = (found(of) for of in (None, np.arange(100) % 10, np.arange(100) % 5))
+    assert many is not None
+    assert ten is not None
+    assert ten.p is not None
+    assert many.p is not None
+    assert ten.smallest_detectable is not None
+    assert many.smallest_detectable is not None
+    assert ten.p > 1.3 * many.p
+    assert ten.smallest_detectable > many.smallest_detectable
+    assert few == Difference(many.value, None, None, "undetermined", None)

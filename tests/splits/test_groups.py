@@ -145,7 +145,10 @@ class TestColumn:
         }
         splits = split(source, hold_out={"group": "patient"})
         assert "10 of 30 validation rows have the same patient as a row of train" in splits.findings
-        assert "test has no column `patient`: not compared with train" in splits.findings
+        assert (
+            "test has no column `patient`: not compared with train, and its intervals draw single rows"
+            in splits.findings
+        )
         del source["test"]
         source["validation"] = source["validation"][10:]
         (drawn,) = split(source, hold_out={"group": "patient"}).findings
@@ -158,9 +161,7 @@ class TestColumn:
             {"train": self.source(50), "validation": others}, columns, hold_out={"group": "patient"}
         )
         assert splits.findings[0] == "10 of 10 validation rows have the same text as a row of train"
-        assert splits.findings[1].endswith(
-            "of patient (1), not single rows (10): too few for an interval to be believed"
-        )
+        assert splits.findings[1].endswith("of patient (1), not single rows (10): too few for any")
 
     def test_what_is_scored_is_drawn_by_it(self) -> None:
         splits = split(self.source(500), hold_out={"validation": 0.2, "group": "patient"})
@@ -171,7 +172,7 @@ class TestColumn:
             "validation: intervals and comparisons draw whole values of patient (20), not single rows (100)"
         )
         few = split(self.source(), hold_out={"validation": 0.2, "group": "patient"}).findings[-1]
-        assert few.endswith("of patient (8), not single rows (40): too few for an interval to be believed")
+        assert few.endswith("of patient (8), not single rows (40): so few that they are rough")
 
     def test_of_a_split_that_was_given(self) -> None:
         source = {"train": self.source(50), "test": self.source(70)[50:], "validation": self.source(9)[:1]}
