@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import yaml
 from toy import toy_recipe, write_texts
@@ -228,3 +229,48 @@ def test_it_is_told_in_every_form(
     shown = " ".join(capsys.readouterr().out.split())
     assert "1 fast-0 (3 seeds) 0.8125 ± 0.0625" in shown
     assert "fast-0 seeds 0: 0.7500, 1: 0.8125, 2: 0.8750" in shown
+
+
+def test_a_seed_that_is_named_beside_its_run_is_there_once(one: Path, tmp_path: Path) -> None:
+    run = like(one, tmp_path / "run", seed=0, score=0.75)
+    at = RunDirectory(run)
+    seed = like(one, at.evidence("seed-1").path, seed=1, score=0.85)
+    facts = json.loads(at.result.read_text())
+    told = [
+        {"seed": n, "value": 0.8, "collapsed": False, "run": at}
+        for n, at in ((0, "."), (1, "evidence/seed-1"))
+    ]
+    at.result.write_text(json.dumps({**facts, "evidence": {"seeds": told}}))
+    for asked in ([run, seed], [seed, run], [run]):
+        (row,) = rows(compare(asked))
+        assert [told.seed for told in row.seeds] == [0, 1]
+    assert rows(compare(seed))[0].seeds == ()  # control
+
+
+def test_runs_of_which_one_draws_groups_are_not_told_apart(runs: Path, one: Path, tmp_path: Path) -> None:
+    """Their resamples are not the same: what they have apart there is chance."""
+    group = like(one, tmp_path / "group", seed=7, score=0.5, learning_rate=1e-3)
+    at = RunDirectory(group)
+    recipe = yaml.safe_load(at.recipe.read_text())
+    recipe["data"].setdefault("hold_out", {})["group"] = "writer"
+    at.recipe.write_text(yaml.safe_dump(recipe))
+    there = read_resampled(at.resampled)[TEST]
+    assert there.right is not None
+    groups = np.arange(len(there.right)) % 8
+    write_resampled(at.resampled, {TEST: Resampled(there.metrics, groups=groups)})
+    for others in ([runs / "fast-0"], [runs / "fast-0", runs / "fast-1"]):
+        (told,) = compare([group, *others]).groups
+        assert told.difference is None
+        assert told.verdict == (
+            "whether the first two differ by more than chance is not known: "
+            f"{runs / 'fast-0'} draws single rows, {group} draws whole values of writer"
+        )
+    again = like(group, tmp_path / "again", seed=7, score=0.75, learning_rate=1e-4)
+    write_resampled(RunDirectory(again).resampled, {TEST: Resampled(there.metrics, groups=groups)})
+    (told,) = compare([group, again]).groups
+    assert told.difference is not None
+    few = Resampled(there.metrics, groups=groups % 3)
+    for run in (group, again):
+        write_resampled(RunDirectory(run).resampled, {TEST: few})
+    (told,) = compare([group, again]).groups
+    assert told.verdict.endswith("is not known: 3 values of writer are too few")

@@ -62,8 +62,9 @@ class Group:
     metric: what they are ranked by, on the split's `examples` rows of `data`. higher_is_better: its direction.
     settings: the dotted keys that differ. verdict: whether the first two can be told apart, in a sentence; difference:
     the same as facts, the first against the second, None where there are none: `metrics.paired.Difference`, and `test`,
-    which says by what: "rows" (`metrics.paired`), of one run each, which is about other rows and not about another
-    training; "seeds and rows", or "seeds" without resamples (`metrics.seeds`), where one has several seeds.
+    which says by what: "rows", or "groups" where those are drawn (`metrics.paired`), of one run each, which is about
+    other rows and not about another training; "seeds and rows", or "seeds" without resamples (`metrics.seeds`), where
+    one has several seeds.
     apart: why these are not ranked against those of the first group; empty for that one.
     """
 

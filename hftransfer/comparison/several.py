@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from statistics import mean, stdev
@@ -58,18 +59,27 @@ def by_recipe(entries: Sequence[Entry], missing: dict[str, str]) -> list[Several
     """Runs of the same rows, those of one recipe together, in order of their first.
 
     A run that was trained with more seeds brings them along; what is not there of them is noted in `missing`, run ->
-    why. A second run of the same recipe and seed is no other seed: it stays by itself.
+    why. A second run of the same recipe and seed is no other seed: it stays by itself. A seed that was named beside
+    the run that brings it is there once.
     """
+    along = [[*_trained_along(one, missing)] for one in entries]
+    brought = {_folder(more) for several in along for more in several}
     homes: list[tuple[str, dict[int, Entry]]] = []
-    for one in entries:
+    for one, several in zip(entries, along, strict=True):
+        if _folder(one) in brought:
+            continue
         recipe = _apart_from_seed(one.result)
-        found = {one.seed: one, **{more.seed: more for more in _trained_along(one, missing)}}
+        found = {one.seed: one, **{more.seed: more for more in several}}
         home = next((there for known, there in homes if known == recipe and not there.keys() & found), None)
         if home is None:
             homes.append((recipe, found))
         else:
             home.update(found)
     return [Several(tuple(home[seed] for seed in sorted(home))) for _, home in homes]
+
+
+def _folder(one: Entry) -> str:
+    return os.path.realpath(one.result.run_dir)
 
 
 def _trained_along(one: Entry, missing: dict[str, str]) -> Iterator[Entry]:

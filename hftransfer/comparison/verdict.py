@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from hftransfer.metrics.paired import Measured
 
 
+SINGLE = ("rows", "groups")
+"""Tests of one training each."""
+UNKNOWN = "whether the first two differ by more than chance is not known"
+
+
 def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[str, Mapping[str, Any] | None]:
     """(whether the first two can be told apart, in a sentence, the same as facts)."""
     scored = [one for one in ordered if one.mean(metric) is not None]
@@ -26,30 +31,51 @@ def told_apart(ordered: Sequence[Several], metric: str, higher: bool) -> tuple[s
     from hftransfer.metrics.seeds import difference_of_means, of_rows
 
     pair = scored[:2]
-    measured = [[_measured(run, metric) for run in one.runs] for one in pair]
-    lacking = [
-        run
-        for one, told in zip(pair, measured, strict=True)
-        for run, scores in zip(one.runs, told, strict=True)
-        if scores.resampled is None
-    ]
-    if any(len(one.values(metric)) > 1 for one in pair):
+    known = [[run for run in one.runs if run.scores[metric] is not None] for one in pair]
+    measured = [[_measured(run, metric) for run in runs] for runs in known]
+    if why := _not_known(known, measured, metric):
+        return f"{UNKNOWN}: {why}", None
+    if any(len(one) > 1 for one in measured):
         found = difference_of_means(*measured, higher_is_better=higher)
-        defined = [[scores for scores in told if scores.value is not None] for told in measured]
-        test = "seeds" if of_rows(*defined) is None else "seeds and rows"
-    elif lacking:
-        return (
-            f"whether the first two differ by more than chance is not known: {_why(lacking[0], metric)}",
-            None,
-        )
+        test = "seeds" if of_rows(*measured) is None else "seeds and rows"
     else:
-        ((one,), (other,)) = ([scores for scores in told if scores.value is not None] for told in measured)
-        found, test = difference(one, other, higher_is_better=higher), "rows"
+        ((one,), (other,)) = measured
+        found = difference(one, other, higher_is_better=higher)
+        test = "rows" if one.groups is None else "groups"
     assert found is not None  # both have a score
     facts = {"test": test, **dataclasses.asdict(found)}
     if facts["smallest_detectable"] == math.inf:
         facts["smallest_detectable"] = None
+    if found.interval is None:
+        return f"{UNKNOWN}: {_no_interval(known[0][0], measured[0][0], metric, test)}", facts
     return _sentence(pair[0], pair[1], metric, facts), facts
+
+
+def _not_known(
+    known: Sequence[Sequence[Entry]], measured: Sequence[Sequence[Measured]], metric: str
+) -> str | None:
+    """Why nothing can be said of two recipes by the rows: of single runs, for want of resamples; of all, where those
+    are of single rows here and of whole groups there."""
+    runs = [pair for one, told in zip(known, measured, strict=True) for pair in zip(one, told, strict=True)]
+    lacking = [run for run, scores in runs if scores.resampled is None]
+    if lacking:
+        return _why(lacking[0], metric) if len(runs) == len(known) else None
+    first, scores = runs[0]
+    others = [run for run, more in runs if not more.drawn_as(scores)]
+    return f"{_drawn(first)}, {_drawn(others[0])}" if others else None
+
+
+def _drawn(run: Entry) -> str:
+    column = run.result.recipe.data.hold_out.group
+    return f"{run.name} draws " + (f"whole values of {column}" if column else "single rows")
+
+
+def _no_interval(run: Entry, scores: Measured, metric: str, test: str) -> str:
+    from hftransfer.metrics.intervals import FEWEST
+
+    if scores.drawn is not None and scores.drawn < FEWEST:
+        return f"{scores.drawn} values of {run.result.recipe.data.hold_out.group} are too few"
+    return f"{metric} is not defined on many resamples" if test in SINGLE else "no seed differs from another"
 
 
 def _measured(run: Entry, metric: str) -> Measured:
@@ -71,9 +97,10 @@ def _why(run: Entry, metric: str) -> str:
 
 
 def _sentence(best: Several, second: Several, metric: str, facts: Mapping[str, Any]) -> str:
-    by_rows = facts["test"] == "rows"
+    by_rows = facts["test"] in SINGLE
+    named = "McNemar" if facts["test"] == "rows" else "t-test"
     sure = [] if facts["interval"] is None else ["95 % {:+.4f} to {:+.4f}".format(*facts["interval"])]
-    sure += [] if facts["p"] is None else [f"{'McNemar' if by_rows else 't-test'} p {_p(facts['p'])}"]
+    sure += [] if facts["p"] is None else [f"{named} p {_p(facts['p'])}"]
     apart = f"{'' if by_rows else 'mean '}{metric} {facts['value']:+.4f}" + (
         f" ({', '.join(sure)})" if sure else ""
     )
