@@ -124,6 +124,19 @@ def _alone(recipe: Recipe) -> Recipe:
     return recipe.model_copy(update={"data": data, "evidence": EvidenceSection(), "hub": HubSection()})
 
 
+def with_what_was(recipe: Recipe, result: Result) -> Recipe:
+    """The recipe, asking as well for what the run has been compared with before: it is there, and asking for more takes
+    nothing away."""
+    asked, there = recipe.evidence, result.evidence
+    if not there:
+        return recipe
+    before = {one["name"] for one in there["arms"][1:]}
+    arms = tuple(arm for arm in ARMS if arm in asked.arms or arm in before) if asked.arms != "all" else "all"
+    seeds = max(one["seed"] for one in there["seeds"]) - recipe.training.seed + 1
+    evidence = EvidenceSection(arms=arms, seeds=max(asked.seeds, seeds))
+    return recipe.model_copy(update={"evidence": evidence})
+
+
 def has_evidence(result: Result, asked: EvidenceSection) -> bool:
     """Whether a finished run holds all that is asked for. What has failed is worth another try."""
     there = result.evidence

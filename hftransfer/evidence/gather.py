@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from accelerate import Accelerator
 
 from hftransfer.errors import DataError, HFTransferError, TrainingError
-from hftransfer.evidence.arms import Scored, arm_recipe, chosen, seed_recipe
+from hftransfer.evidence.arms import Scored, arm_recipe, chosen, seed_recipe, with_what_was
 from hftransfer.evidence.verdict import facts
 from hftransfer.evidence.words import words_arm
 from hftransfer.files import sha256
@@ -44,6 +44,7 @@ def with_evidence(
 
     Raises DataError where the rows are not those of the run, TrainingError where one process of several fails.
     """
+    recipe = with_what_was(recipe, result)
     work = _Work(result, recipe, splits, run_dir, compute, clock)
     work.check_rows()
     run_dir.save_recipe(dump_recipe(recipe))  # it may ask for more than the run was started with
@@ -57,8 +58,15 @@ def with_evidence(
     if not compute.is_main_process:
         return result
     ours = scored(recipe.strategy.name, result, run_dir, None)
-    evidence = facts(ours, found, recipe, result, {first: ours, **seeds})
-    evidence |= {"left_out": {**left_out, **work.left_out}, "failed": work.failed}
+    evidence = facts(
+        ours,
+        found,
+        recipe,
+        result,
+        {first: ours, **seeds},
+        left_out={**left_out, **work.left_out},
+        failed=work.failed,
+    )
     compared = {one.name: one.metrics for one in found}
     result = replace(result, evidence=evidence, baselines={**result.baselines, **compared})
     result = _on_card(result, run_dir, clock)

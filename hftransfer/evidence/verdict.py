@@ -3,6 +3,9 @@
 `Result.evidence` is:
 
     metric, split, rows     what is compared, and on which rows: test, where there are such
+    groups                  where rows are drawn in groups: column, whose values they are, and count; else null
+    over                    what the intervals are over: rows, seeds and rows, or seeds, where the metric has no
+                            resamples; null where there are none
     arms                    the run and every arm: name (majority goes by what it is for the task: mean, no answer,
                             lead, copy), title for people, metrics, value and interval of what is compared, seconds,
                             trained, peak_memory_bytes, run, improving: see `arms.Scored`. Of a run with several seeds
@@ -10,16 +13,18 @@
                             seed's
     comparisons             the run against every arm: arm, difference (the run's value - the arm's), interval, p,
                             verdict (better, worse, undetermined), smallest_detectable: see `metrics.paired`, where p is
-                            McNemar's; of a run with several seeds see `metrics.seeds`, so that it is never the best of
-                            them that is compared. An arm was trained once, and is taken to vary as much
+                            McNemar's, or of groups Student's; of a run with several seeds see `metrics.seeds`, so that
+                            it is never the best of them that is compared. An arm was trained once, and is taken to vary
+                            as much
     transfer_gain           of the comparisons, that with random-weights; null without it
     cheapest_within_noise   of the best arm, and of those that are not known to be worse, the one that took the fewest
                             seconds
     seeds                   the run with every seed: seed, value, collapsed, run; mean and sd are theirs (sd: n - 1)
-    left_out, failed        arms that there are none of -> why; that failed -> what went wrong
+    left_out, failed        arms that there are none of -> why; that failed (a seed: seed-3) -> what went wrong
     verdict                 the sentence
 
-Collapsed is a seed whose score is no better than the majority's (Mosbach et al. 2021, arXiv:2006.04884).
+Collapsed is a seed whose score is no better than the majority's (Mosbach et al. 2021, arXiv:2006.04884), or is not
+defined where others are: a correlation with what is always the same.
 """
 
 from __future__ import annotations
@@ -27,26 +32,37 @@ from __future__ import annotations
 import dataclasses
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import mean, stdev
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 
 from hftransfer.evidence.arms import Scored
+from hftransfer.metrics.intervals import FEWEST, tells
 from hftransfer.metrics.paired import Difference, Measured, best_of, difference
-from hftransfer.metrics.seeds import difference_of_means
+from hftransfer.metrics.seeds import difference_of_means, of_rows
 from hftransfer.recipe import Recipe
 from hftransfer.registry import METRICS
+from hftransfer.resampled import Resampled
 from hftransfer.result import Result
 
 RANDOM = "random-weights"
+NOTHING = Resampled({})
 
 
 def facts(
-    ours: Scored, arms: Sequence[Scored], recipe: Recipe, result: Result, seeds: Mapping[int, Scored]
+    ours: Scored,
+    arms: Sequence[Scored],
+    recipe: Recipe,
+    result: Result,
+    seeds: Mapping[int, Scored],
+    *,
+    left_out: Mapping[str, str] = MappingProxyType({}),
+    failed: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, Any]:
-    """`Result.evidence`, without what was left out. ours: the run; seeds: it and those of other seeds, by seed."""
+    """`Result.evidence`. ours: the run; seeds: it and those of other seeds, by seed; left_out, failed: see above."""
     split = "test" if "test" in ours.metrics else "validation"
     metric = compared_metric(recipe, ours, split)
     higher = _higher_is_better(metric)
@@ -58,10 +74,13 @@ def facts(
     guess = result.baselines.get(recipe.task.baseline_name, {}).get(split, {}).get(metric)
     told = [_seed(seed, one, metric, split, guess, higher) for seed, one in seeds.items()]
     values = [one["value"] for one in told if one["value"] is not None]
+    groups = compared.resampled(ours).drawn
     found: dict[str, Any] = {
         "metric": metric,
         "split": split,
         "rows": result.examples[split],
+        "groups": None if groups is None else {"column": recipe.data.hold_out.group, "count": groups},
+        "over": compared.over(trainings),
         "arms": [_arm(ours, compared, trainings), *(_arm(arm, compared, [arm]) for arm in arms)],
         "comparisons": [{"arm": name, **_told(one)} for name, one in comparisons.items()],
         "transfer_gain": _told(comparisons[RANDOM]) if RANDOM in comparisons else None,
@@ -69,20 +88,22 @@ def facts(
         "seeds": told,
         "mean": mean(values) if values else None,
         "sd": stdev(values) if len(values) > 1 else None,
+        "left_out": {**left_out},
+        "failed": {**failed},
     }
     return {**found, "verdict": " ".join(sentences(found))}
 
 
 def compared_metric(recipe: Recipe, ours: Scored, split: str) -> str:
-    """What chose the weights, or else the first of the metrics: that has an interval, and then any that is a number."""
+    """What chose the weights, or else the first of the metrics: of which resamples tell, and then any number."""
     best = recipe.training.best_metric or "loss"
     numbers = [name for name in dict.fromkeys((best, *recipe.metrics)) if name != "loss"]
     numbers = [
         name for name in numbers if METRICS.get(name).scalar and ours.metrics[split].get(name) is not None
     ]
-    there = ours.resampled.get(split)
-    with_interval = [name for name in numbers if there is not None and name in there.metrics]
-    return next(iter([*with_interval, *numbers]), "loss")
+    there = ours.resampled.get(split, NOTHING).metrics
+    telling = [name for name in numbers if name in there and tells(there[name])]
+    return next(iter([*telling, *numbers]), "loss")
 
 
 @dataclass(frozen=True)
@@ -104,15 +125,19 @@ class _Compared:
         if len(trainings) == 1:
             return trainings[0].intervals.get(self.split, {}).get(self.metric)
         measured = self._measured(trainings)
-        rows = next((one.resampled for one in measured if one.resampled is not None), None)
-        nothing = Measured(0.0, None if rows is None else np.zeros_like(rows))
-        apart = difference_of_means(measured, [nothing], seedless=True)
+        apart = difference_of_means(measured, [_nothing(measured)], seedless=True)
         return None if apart is None else apart.interval
+
+    def over(self, trainings: Sequence[Scored]) -> str | None:
+        """What intervals are over."""
+        measured = self._measured(trainings)
+        if (measured[0].drawn or FEWEST) < FEWEST:
+            return None
+        rows = of_rows(measured, [_nothing(measured)]) is not None
+        return " and ".join([*["seeds"][: len(trainings) - 1], *["rows"][:rows]]) or None
 
     def apart(self, ours: Sequence[Scored], theirs: Sequence[Scored]) -> Difference | None:
         """What sets the mean of one apart from that of the other."""
-        if any(self.split not in one.resampled for one in (*ours, *theirs)):
-            return None
         one, other = self._measured(ours), self._measured(theirs)
         if len(one) == len(other) == 1:
             return difference(one[0], other[0], higher_is_better=self.higher_is_better)
@@ -122,10 +147,18 @@ class _Compared:
 
     def _measured(self, trainings: Sequence[Scored]) -> list[Measured]:
         return [
-            one.resampled[self.split].measured(self.metric, one.metrics[self.split].get(self.metric))
+            self.resampled(one).measured(self.metric, one.metrics[self.split].get(self.metric))
             for one in trainings
-            if self.split in one.resampled
         ]
+
+    def resampled(self, one: Scored) -> Resampled:
+        return one.resampled.get(self.split, NOTHING)
+
+
+def _nothing(measured: Sequence[Measured]) -> Measured:
+    """What scores 0 on the resamples of these."""
+    count = next((len(one.resampled) for one in measured if one.resampled is not None), 0)
+    return replace(measured[0], value=0.0, resampled=np.zeros(count))
 
 
 def _told(one: Difference) -> dict[str, Any]:
@@ -160,20 +193,22 @@ def _seed(
     seed: int, one: Scored, metric: str, split: str, guess: float | None, higher: bool
 ) -> dict[str, Any]:
     value = one.metrics[split].get(metric)
-    above = guess is None or (value is not None and (value > guess if higher else value < guess))
+    above = value is not None and (guess is None or (value > guess if higher else value < guess))
     return {"seed": seed, "value": value, "collapsed": not above, "run": one.run or "."}
 
 
 def _cheapest(arms: Sequence[Sequence[Scored]], compared: _Compared) -> str | None:
-    """arms: the trainings of each, the run's own among them."""
+    """arms: the trainings of each, the run's own among them. None where nothing is known of noise."""
     place = best_of([compared.value(arm) for arm in arms], higher_is_better=compared.higher_is_better)
     if place is None:
         return None
     near = [arms[place]]
-    for arm in arms:
-        apart = compared.apart(arms[place], arm) if arm is not arms[place] else None
-        if apart is not None and apart.verdict == "undetermined":
-            near.append(arm)
+    others = [arm for arm in arms if arm is not arms[place]]
+    known = [(arm, apart) for arm in others if (apart := compared.apart(arms[place], arm)) is not None]
+    known = [(arm, apart) for arm, apart in known if apart.interval is not None]
+    if others and not known:
+        return None
+    near += [arm for arm, apart in known if apart.verdict == "undetermined"]
     return min(near, key=lambda arm: arm[0].seconds)[0].name
 
 
@@ -191,16 +226,18 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
     least = "" if _higher_is_better(metric) else " (lower is better)"
     yield f"{metric}{least} of {ours['name']} on {found['rows']:,} {split} rows{also}: {whose}{value:.4f}{bounds}."
     yield from _of_seeds(found)
+    if failed := found.get("failed"):
+        yield f"Failed, and not among what is compared: {', '.join(failed)}."
     improving = {arm["name"] for arm in found["arms"] if arm.get("improving")}
     for one in found["comparisons"]:
-        yield _against(one, "these rows" if seeds == 1 else "these seeds and rows")
+        yield _against(one, found)
         if one["arm"] == RANDOM in improving and one["verdict"] == "better":
             yield "That was at its best after its last step: trained for longer it may come nearer."
     cheapest = found["cheapest_within_noise"]
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."
-    if found["comparisons"]:
-        yield _over_what(seeds)
+    if found["comparisons"] and found["over"]:
+        yield _over_what(found)
 
 
 def _higher_is_better(metric: str) -> bool:
@@ -211,46 +248,57 @@ def _values(found: Mapping[str, Any]) -> list[float]:
     return [one["value"] for one in found["seeds"] if one["value"] is not None]
 
 
-def _over_what(seeds: int) -> str:
+def _over_what(found: Mapping[str, Any]) -> str:
     """What the intervals are about."""
-    if seeds > 1:
-        return "The intervals are over rows and seeds; what was trained once is taken to vary as much."
-    return "One training each: the intervals are over rows, and say nothing of other seeds."
+    over, groups = found["over"], found["groups"]
+    whole = (
+        f" ({groups['count']:,} values of {groups['column']}, each with all of its rows)" if groups else ""
+    )
+    if over == "rows":
+        return f"One training each: the intervals are over rows{whole}, and say nothing of other seeds."
+    alone = f" alone, since {found['metric']} has none over rows" if over == "seeds" else ""
+    return f"The intervals are over {over}{alone or whole}; what was trained once is taken to vary as much."
 
 
-def _against(one: Mapping[str, Any], seen: str) -> str:
-    """seen: by what a difference is shown."""
+def _against(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     arm, verdict = one["arm"], one["verdict"]
     apart = f"{one['difference']:+.4f}"
     if one["interval"] is not None:
         apart += " ({:+.4f} to {:+.4f})".format(*one["interval"])
     if verdict == "undetermined":
         what = f"Transfer gain over {arm} undetermined" if arm == RANDOM else f"Undetermined against {arm}"
-        return f"{what}: {apart}; {_can_show(one, seen)}."
+        return f"{what}: {apart}; {_can_show(one, found)}."
     if arm == RANDOM:
         what = "Transfer gain over" if verdict == "better" else "Negative transfer, worse than"
         return f"{what} {arm}: {apart}."
     return f"{verdict.capitalize()} than {arm}: {apart}."
 
 
-def _can_show(one: Mapping[str, Any], seen: str) -> str:
+def _can_show(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     """What an undetermined difference leaves open."""
     if one["interval"] is None:
-        return "the metric has no interval"
+        groups = found["groups"]
+        few = groups is not None and groups["count"] < FEWEST
+        why = f"{groups['count']} values of {groups['column']} are too few" if few else "there is no interval"
+        return f"{why} to say more"
     low, high = one["interval"]
     # The interval alone would say that there is a difference: what keeps it from counting is told.
-    told = "" if low <= 0 <= high or one["p"] is None else f"McNemar's exact test has p = {one['p']:.2f}; "
+    test = "Student's t over them" if found["groups"] else "McNemar's exact test"
+    told = "" if low <= 0 <= high or one["p"] is None else f"{test} has p = {one['p']:.2f}; "
     smallest = one["smallest_detectable"]
     if smallest is None:
         same = low == high == 0
         return "both score the same on every resample" if same else f"{told}so few rows show no difference"
-    return f"{told}{seen} can show one of {smallest:.4f} or more (80 % power)"
+    return f"{told}these {found['over'] or 'rows'} can show one of {smallest:.4f} or more (80 % power)"
 
 
 def _of_seeds(found: Mapping[str, Any]) -> Iterator[str]:
     values = _values(found)
     if len(values) > 1:
         yield f"Over the seeds: sd {found['sd']:.4f}, from {min(values):.4f} to {max(values):.4f}."
+    undefined = [str(one["seed"]) for one in found["seeds"] if one["value"] is None]
+    if undefined and values:
+        yield f"Not defined, and not in the mean: seed{'s' * (len(undefined) > 1)} {', '.join(undefined)}."
     collapsed = [str(one["seed"]) for one in found["seeds"] if one["collapsed"] and len(found["seeds"]) > 1]
     if collapsed:
         named = f"seed{'s' * (len(collapsed) > 1)} {', '.join(collapsed)}"

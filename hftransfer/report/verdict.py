@@ -100,13 +100,17 @@ def arms(result: Result) -> Iterator[Part]:
         "the strategy is", "seconds", "trained parameters", "peak memory",
     ]  # fmt: skip
     yield Table(f"What the strategy is worth: {metric} on {split}, on the same rows", columns, table)
+    groups = found.get("groups")
+    whole = f", drawn by whole values of {groups['column']}" if groups else ""
     if len(found.get("seeds", ())) > 1:
+        over = found.get("over") or "seeds and rows"
         yield Say(
-            "Intervals and p are over rows and seeds (Student's t); what was trained once is taken to vary as much."
+            f"Intervals and p are over {over} (Student's t){whole}; what was trained once is taken to vary as much."
         )
     else:
+        test = "Student's t over these" if groups else "McNemar's exact test"
         yield Say(
-            "Intervals are over rows (paired bootstrap); p, where there is one, that of McNemar's exact test."
+            f"Intervals are over rows (paired bootstrap){whole}; p, where there is one, that of {test}."
         )
     unclear = [one for one in compared.values() if one.get("verdict") == "undetermined"]
     for one in unclear:

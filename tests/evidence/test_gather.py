@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from toy import toy_recipe, write_images, write_texts
 from hftransfer import stages
 from hftransfer.errors import CheckpointError, DataError, RunDirectoryError, TrainingError
 from hftransfer.evidence import gather
-from hftransfer.evidence.arms import arm_recipe
+from hftransfer.evidence.arms import arm_recipe, with_what_was
 from hftransfer.job import Clock
 from hftransfer.proof import FreshProcess
 from hftransfer.recipe import Recipe, dump_recipe
@@ -185,6 +186,22 @@ def test_what_is_there_is_not_trained_again(recipe: Recipe, proven: Result, tmp_
     ]
 
 
+def test_what_is_asked_for_later_takes_nothing_away(recipe: Recipe, proven: Result) -> None:
+    seeds = [{"seed": seed} for seed in (0, 1, 3)]  # 2 has failed
+    there = replace(proven, evidence={**proven.evidence, "seeds": seeds})
+    asked = with_what_was(asking(recipe, arms=["words"], seeds=2), there).evidence
+    assert asked.arms == ("majority", "words", "random-weights", "frozen")
+    assert asked.seeds == 4
+    fewer = replace(
+        proven, evidence={**proven.evidence, "arms": proven.evidence["arms"][:2], "seeds": seeds[:1]}
+    )
+    asked = with_what_was(asking(recipe, arms=["words"], seeds=2), fewer).evidence
+    assert (asked.arms, asked.seeds) == (("majority", "words"), 2)
+    assert with_what_was(asking(recipe, arms="all"), there).evidence.arms == "all"
+    plain = asking(recipe, arms=["words"])
+    assert with_what_was(plain, replace(proven, evidence={})) == plain
+
+
 def test_a_finished_run_can_be_asked_for_more(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
     """But not for what would make it another run; nor on other rows."""
     copy = shutil.copytree(proven.run_dir, tmp_path / "run")
@@ -226,7 +243,8 @@ def test_rows_that_belong_together_are_compared_together(
         ps[group] = [one["p"] for one in evidence["comparisons"]]
         widths[group] = [float(one["interval"][1] - one["interval"][0]) for one in evidence["comparisons"]]
     assert all(one is not None for one in ps[None])
-    assert ps["writer"] == [None, None]
+    assert ps["writer"][0] == ps[None][0] == 1  # no better than the majority, and no worse
+    assert ps["writer"][1] > 1000 * ps[None][1]
     for alone, together in zip(widths[None], widths["writer"], strict=True):
         assert together / alone == pytest.approx(5**0.5, rel=0.25)
 

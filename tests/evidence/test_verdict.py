@@ -98,6 +98,7 @@ def test_an_interval_without_0_that_is_not_enough(interval: tuple[float, float],
     found = {
         "metric": "accuracy", "split": "test", "rows": 179, "arms": [ours], "seeds": [ours],
         "comparisons": [{"arm": "words", "verdict": "undetermined", **apart}], "cheapest_within_noise": None,
+        "over": "rows", "groups": None,
     }  # fmt: skip
     assert said in " ".join(sentences(found))
 
@@ -168,7 +169,7 @@ def test_it_is_the_mean_of_the_seeds_that_is_compared(tmp_path: Path) -> None:
     assert found["cheapest_within_noise"] == "words"
     assert "these seeds and rows can show one of" in found["verdict"]
     assert found["verdict"].endswith(
-        "The intervals are over rows and seeds; what was trained once is taken to vary as much."
+        "The intervals are over seeds and rows; what was trained once is taken to vary as much."
     )
 
 
@@ -199,3 +200,84 @@ def test_a_metric_that_is_not_defined(tmp_path: Path) -> None:
     found = told(tmp_path, ours, [arm("words", 300)])
     assert found["comparisons"] == []
     assert found["verdict"] == "loss is not defined on the validation rows: nothing can be compared."
+
+
+def test_seeds_that_failed_or_are_not_defined_are_told(tmp_path: Path) -> None:
+    """They are not in the mean, and a mean of those that went well says too much."""
+    recipe = toy_recipe(tmp_path / "checkpoint", tmp_path / "data")
+    result: Any = SimpleNamespace(baselines={}, examples={"validation": ROWS})
+    ours = arm("full", 300)
+    none = Scored(
+        "full", {"validation": {"accuracy": None, "loss": 1.0}}, {}, ours.resampled, run="evidence/seed-1"
+    )
+    seeds = {0: ours, 1: none, 2: arm("full", 310)}
+    failed = {"seed-3": "the loss is nan"}
+    found = facts(ours, [arm("words", 300, run=None)], recipe, result, seeds, failed=failed)
+    text = found["verdict"]
+    assert "mean of 2 seeds 0.7625" in text
+    assert "Not defined, and not in the mean: seed 1." in text
+    assert "Failed, and not among what is compared: seed-3." in text
+    assert [one["collapsed"] for one in found["seeds"]] == [False, True, False]
+    assert found["failed"] == failed
+    well = told(tmp_path, ours, [], {0: ours, 2: seeds[2]})["verdict"]
+    assert "Failed" not in well
+    assert "Not defined" not in well
+
+
+def bare(one: Scored, values: np.ndarray | None = None) -> Scored:
+    """Without resamples, or with others."""
+    there = {} if values is None else {"validation": Resampled({"accuracy": values})}
+    return replace(one, resampled=there, intervals={"validation": {}})
+
+
+@pytest.mark.parametrize(
+    "values", [None, np.where(np.arange(1000) % 5, 0.7, np.nan)], ids=["none", "seldom defined"]
+)
+def test_without_an_interval_nothing_is_within_noise(tmp_path: Path, values: np.ndarray | None) -> None:
+    """The majority costs nothing, and is not as good as the best for want of an interval."""
+    ours, others = (
+        bare(arm("full", 300, seconds=9), values),
+        [bare(arm("majority", 200, seconds=0, run=None), values)],
+    )
+    found = told(tmp_path, ours, others)
+    assert found["over"] is None
+    assert found["cheapest_within_noise"] is None
+    assert "Undetermined against majority: +0.2500; there is no interval to say more." in found["verdict"]
+    assert "Cheapest" not in found["verdict"]
+    assert "intervals are" not in found["verdict"]
+    seeds = {seed: bare(arm("full", right), values) for seed, right in enumerate((300, 304, 296))}
+    several = told(tmp_path, seeds[0], others, seeds)
+    assert several["over"] == "seeds"
+    assert several["comparisons"][0]["verdict"] == "better"
+    assert "The intervals are over seeds alone, since accuracy has none over rows; what" in several["verdict"]
+
+
+def in_groups(one: Scored, groups: np.ndarray) -> Scored:
+    right = one.resampled["validation"].right
+    assert right is not None
+    there = Resampled({"accuracy": Resamples(ROWS, groups=groups).mean(right.astype(float))}, groups=groups)
+    return replace(one, resampled={"validation": there}, intervals={"validation": there.intervals})
+
+
+@pytest.mark.parametrize(("size", "count"), [(10, 40), (100, 4), (ROWS, 1)])
+def test_of_groups_it_says_so_and_of_very_few_nothing(tmp_path: Path, size: int, count: int) -> None:
+    groups = np.arange(ROWS) // size
+    ours, guess = (in_groups(arm(name, right), groups) for name, right in (("full", 380), ("majority", 200)))
+    recipe = toy_recipe(tmp_path / "checkpoint", tmp_path / "data")
+    held = recipe.data.hold_out.model_copy(update={"group": "patient"})
+    recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"hold_out": held})})
+    result: Any = SimpleNamespace(baselines={}, examples={"validation": ROWS})
+    for seeds in ({0: ours}, dict.fromkeys(range(3), ours)):
+        found = facts(ours, [guess], recipe, result, seeds)
+        (one,) = found["comparisons"]
+        assert found["groups"] == {"column": "patient", "count": count}
+        assert one["verdict"] == ("better" if count == 40 else "undetermined")
+        if count == 40:
+            assert "(40 values of patient, each with all of its rows)" in found["verdict"]
+        else:
+            assert (
+                f"Undetermined against majority: +0.4500; {count} values of patient are too few"
+                in found["verdict"]
+            )
+            assert found["over"] is None
+            assert found["arms"][0]["interval"] is None
