@@ -72,8 +72,8 @@ class Difference:
 
     p: McNemar's, where the metric is a share of rows; Student's, where groups are drawn. smallest_detectable: see
     `smallest_difference`, or `SPREADS` standard errors of the difference (of groups, as many by Student's t); None
-    where two models that score the same on every resample show none. Both it and the interval are None for a metric that
-    has no resamples, and where those of the two are not the same.
+    where two models that score the same on every resample show none. Both it and the interval are None for a metric
+    that has no resamples, and where those of the two are not the same.
     """
 
     value: float
