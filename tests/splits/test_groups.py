@@ -12,7 +12,7 @@ from PIL import Image
 from hftransfer.errors import DataError
 from hftransfer.recipe import DataSection
 from hftransfer.sources import open_source
-from hftransfer.splits import Column, Splits, make_splits
+from hftransfer.splits import Column, OneSplit, Splits, make_splits, read_split
 
 TEXT = {"text": Column("text"), "text_pair": Column("text", required=False), "label": Column("class")}
 TAGS = {"tokens": Column("words"), "tags": Column("tags")}
@@ -180,6 +180,20 @@ class TestColumn:
         assert list(splits.groups) == ["test"]
         assert splits.groups["test"].tolist() == [i // 5 for i in range(20)]
         assert split(source).groups == {}
+
+    def test_of_rows_to_score_a_model_on(self) -> None:
+        def scored(source: list[dict[str, Any]]) -> OneSplit:
+            data = DataSection(source=source, hold_out={"group": "patient"})
+            return read_split(open_source(data), data, columns=TEXT, labels=("a", "b"))
+
+        there = scored(self.source(20))
+        assert there.groups is not None
+        assert there.groups.tolist() == [i // 5 for i in range(20)]
+        assert there.findings == ()
+        bare = scored([{key: row[key] for key in ("text", "label")} for row in self.source(20)])
+        assert bare.groups is None
+        (finding,) = bare.findings
+        assert finding.endswith("has no column `patient`, and its intervals draw single rows")
 
     def test_a_column_that_is_not_there(self) -> None:
         with pytest.raises(
