@@ -126,7 +126,11 @@ class _Compared:
             return trainings[0].intervals.get(self.split, {}).get(self.metric)
         measured = self._measured(trainings)
         apart = difference_of_means(measured, [_nothing(measured)], seedless=True)
-        return None if apart is None else apart.interval
+        if apart is None or apart.interval is None:
+            return None
+        # A t-test knows nothing of where a score ends.
+        low, high = METRICS.get(self.metric).between if self.metric != "loss" else (-math.inf, math.inf)
+        return max(low, apart.interval[0]), min(high, apart.interval[1])
 
     def over(self, trainings: Sequence[Scored]) -> str | None:
         """What intervals are over."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 
-from hftransfer.metrics.base import ClassMetric, Measure, Metric, MetricValue
+from hftransfer.metrics.base import SHARE, ClassMetric, Measure, Metric, MetricValue
 from hftransfer.metrics.tagging import EntityMetric
 from hftransfer.registry import METRICS
 
@@ -41,6 +42,7 @@ def _of_entities(name: str, score: str, summary: str) -> Iterator[EntityMetric]:
             name=f"entity_{name}{suffix}",
             summary=f"{summary}; seqeval strict, {words}",
             module="hftransfer.metrics.tagging:entity_score",
+            between=SHARE,
             arguments={"score": score, "average": average},
             resampler="resampled_entity_score",
             hub=name,
@@ -53,6 +55,7 @@ def _rouge(kind: str, summary: str) -> Measure:
         name=kind,
         summary=f"{summary}, F-measure from 0 to 1; the nearest of several references",
         module=f"{GENERATED}rouge",
+        between=SHARE,
         arguments={"kind": kind},
         resampler="resampled_rouge",
         hub="rouge",
@@ -79,6 +82,7 @@ TABLE: tuple[Metric, ...] = (
         name="mcc",
         summary="Matthews correlation coefficient: 1 perfect, 0 no better than chance",
         module="hftransfer.metrics.mcc:MatthewsCorrelation",
+        between=(-1.0, 1.0),
         hub="matthews_correlation",
     ),
     ClassMetric(
@@ -112,6 +116,7 @@ TABLE: tuple[Metric, ...] = (
         name="mse",
         summary="mean squared error, mean over targets",
         module=f"{REGRESSION}mse",
+        between=(0.0, math.inf),
         higher_is_better=False,
         resampler="resampled_mse",
     ),
@@ -119,6 +124,7 @@ TABLE: tuple[Metric, ...] = (
         name="mae",
         summary="mean absolute error, mean over targets",
         module=f"{REGRESSION}mae",
+        between=(0.0, math.inf),
         higher_is_better=False,
         resampler="resampled_mae",
     ),
@@ -126,6 +132,7 @@ TABLE: tuple[Metric, ...] = (
         name="r2",
         summary="share of the variance that is explained: 1 perfect, 0 as good as the mean",
         module=f"{REGRESSION}r2",
+        between=(-math.inf, 1.0),
         resampler="resampled_r2",
         hub="r_squared",
     ),
@@ -133,6 +140,7 @@ TABLE: tuple[Metric, ...] = (
         name="pearson",
         summary="linear correlation, mean over targets",
         module=f"{REGRESSION}pearson",
+        between=(-1.0, 1.0),
         resampler="resampled_pearson",
         hub="pearsonr",
     ),
@@ -140,6 +148,7 @@ TABLE: tuple[Metric, ...] = (
         name="spearman",
         summary="rank correlation, mean over targets",
         module=f"{REGRESSION}spearman",
+        between=(-1.0, 1.0),
         resampler="resampled_spearman",
         hub="spearmanr",
     ),
@@ -157,6 +166,7 @@ TABLE: tuple[Metric, ...] = (
         name="token_accuracy",
         summary="share of words whose label is right",
         module="hftransfer.metrics.tagging:token_accuracy",
+        between=SHARE,
         resampler="resampled_token_accuracy",
         hub="accuracy",
     ),
@@ -164,12 +174,14 @@ TABLE: tuple[Metric, ...] = (
         name="exact_match",
         summary="share of answers that are a right one but for case, punctuation and articles, as SQuAD's script",
         module=f"{SQUAD}exact_match",
+        between=SHARE,
         resampler="resampled_exact_match",
     ),
     Measure(
         name="qa_f1",
         summary="F1 of the words of answers, by the right one that fits best, as SQuAD's script",
         module=f"{SQUAD}f1",
+        between=SHARE,
         resampler="resampled_f1",
         hub="f1",
     ),
@@ -187,6 +199,7 @@ TABLE: tuple[Metric, ...] = (
         name="bleu",
         summary="BLEU of the whole corpus as sacrebleu computes it, from 0 to 100",
         module=f"{GENERATED}bleu",
+        between=(0.0, 100.0),
         package="sacrebleu",
         extra="generation",
         resampler="resampled_bleu",
@@ -196,6 +209,7 @@ TABLE: tuple[Metric, ...] = (
         name="chrf",
         summary="chrF of the whole corpus as sacrebleu computes it, from 0 to 100",
         module=f"{GENERATED}chrf",
+        between=(0.0, 100.0),
         package="sacrebleu",
         extra="generation",
         resampler="resampled_chrf",
@@ -204,12 +218,14 @@ TABLE: tuple[Metric, ...] = (
         name="generated_length",
         summary="mean number of words in what is generated",
         module=f"{GENERATED}generated_length",
+        between=(0.0, math.inf),
         resampler="resampled_length",
     ),
     Measure(
         name="perplexity",
         summary="of hidden tokens: exp of the mean loss over them",
         module="hftransfer.metrics.masked_tokens:perplexity",
+        between=(1.0, math.inf),
         higher_is_better=False,
         resampler="resampled_perplexity",
     ),
@@ -217,6 +233,7 @@ TABLE: tuple[Metric, ...] = (
         name="masked_accuracy",
         summary="share of hidden tokens that are guessed right",
         module="hftransfer.metrics.masked_tokens:masked_accuracy",
+        between=SHARE,
         resampler="resampled_accuracy",
         hub="accuracy",
     ),
@@ -224,6 +241,7 @@ TABLE: tuple[Metric, ...] = (
         name="mean_iou",
         summary="of a class's pixels, those on both sides / those on either; mean over classes that are there",
         module=f"{SEGMENTATION}mean_iou",
+        between=SHARE,
         over_labels=True,
         resampler="resampled_mean_iou",
     ),
@@ -238,6 +256,7 @@ TABLE: tuple[Metric, ...] = (
         name="pixel_accuracy",
         summary="share of pixels whose class is right",
         module=f"{SEGMENTATION}pixel_accuracy",
+        between=SHARE,
         over_labels=True,
         resampler="resampled_pixel_accuracy",
         hub="accuracy",

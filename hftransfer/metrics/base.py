@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 MetricValue = float | list[list[int]] | dict[str, Any] | None
 
+SHARE = (0.0, 1.0)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Metric(ABC):
@@ -33,6 +35,7 @@ class Metric(ABC):
     module: "package.module:name" of what computes it, imported when it is first computed.
     arguments: what that is given beside the rows.
     higher_is_better: the direction in which a score is better.
+    between: the least and the greatest value that it can have.
     scalar: whether the value is a single number, so that it can choose the best weights.
     hub: what the Hub calls it (https://huggingface.co/metrics), where that is another name.
     package: what has to be importable beside what every installation has; it comes with the extra of the name `extra`.
@@ -43,6 +46,7 @@ class Metric(ABC):
     module: str
     arguments: Mapping[str, Any] = field(default_factory=dict, hash=False)
     higher_is_better: bool = True
+    between: tuple[float, float] = (-math.inf, math.inf)
     scalar: bool = True
     hub: str | None = None
     package: str | None = None
@@ -151,6 +155,7 @@ class ClassMetric(Metric):
     binary: whether it is defined for two labels only, of which the second is the positive one.
     """
 
+    between: tuple[float, float] = SHARE
     needs_scores: bool = False
     over_labels: bool = False
     binary: bool = False

@@ -173,6 +173,14 @@ def test_it_is_the_mean_of_the_seeds_that_is_compared(tmp_path: Path) -> None:
     )
 
 
+def test_an_interval_ends_where_scores_do(tmp_path: Path) -> None:
+    seeds = {seed: arm("full", right) for seed, right in enumerate((400, 396))}
+    found = told(tmp_path, seeds[0], [], seeds)
+    low, high = found["arms"][0]["interval"]
+    assert 0.9 < low < 0.995
+    assert high == 1
+
+
 def test_the_table_fits_into_80_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "80")
     hour = {"seconds": 13_600.0, "trained": 125_000_000}

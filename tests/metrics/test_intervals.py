@@ -86,6 +86,7 @@ def test_on_a_resample_a_metric_is_what_it_is_of_the_rows_drawn(
         rows = {key: None if value is None else drawn(value, places) for key, value in given.items()}
         expected.append(metric.compute(**rows, labels=labels))
     assert values == pytest.approx(np.array(expected, dtype=float), rel=1e-9, abs=1e-12)
+    assert metric.between[0] <= values.min() <= values.max() <= metric.between[1]
     # Control: they are not the value on all rows, said 25 times.
     whole = metric.compute(**given, labels=labels)
     assert len(set(values.round(9))) > 5
@@ -97,6 +98,8 @@ def test_on_a_resample_a_metric_is_what_it_is_of_the_rows_drawn(
 def test_every_metric_has_one_or_is_known_not_to() -> None:
     assert len(CASES) >= 55
     assert {name for name, _ in CASES} | WITHOUT == set(METRICS.names())
+    for name, _ in CASES:  # every one of them ends somewhere
+        assert np.isfinite(METRICS.get(name).between).any()
     for name in WITHOUT:
         kind = dict(FIT).get(name)
         given = of_classes(name, kind) if kind else of_others(name)
