@@ -64,13 +64,13 @@ def facts(
 ) -> dict[str, Any]:
     """`Result.evidence`. ours: the run; seeds: it and those of other seeds, by seed; left_out, failed: see above."""
     split = "test" if "test" in ours.metrics else "validation"
-    metric = compared_metric(recipe, ours, split)
+    metric = compared_metric(recipe, [*seeds.values()] or [ours], split)
     higher = _higher_is_better(metric)
     compared = _Compared(metric, split, higher)
     trainings = [one for one in seeds.values() if one.metrics[split].get(metric) is not None] or [ours]
     against = {arm.name: compared.apart(trainings, [arm]) for arm in arms}
     comparisons = {name: one for name, one in against.items() if one is not None}
-    every = [trainings, *([arm] for arm in arms)]
+    every = {ours.name: trainings, **{arm.name: [arm] for arm in arms}}
     guess = result.baselines.get(recipe.task.baseline_name, {}).get(split, {}).get(metric)
     told = [_seed(seed, one, metric, split, guess, higher) for seed, one in seeds.items()]
     values = [one["value"] for one in told if one["value"] is not None]
@@ -94,15 +94,17 @@ def facts(
     return {**found, "verdict": " ".join(sentences(found))}
 
 
-def compared_metric(recipe: Recipe, ours: Scored, split: str) -> str:
-    """What chose the weights, or else the first of the metrics: of which resamples tell, and then any number."""
+def compared_metric(recipe: Recipe, trainings: Sequence[Scored], split: str) -> str:
+    """What chose the weights, or else the first of the metrics: of which the resamples of a seed tell, then any number.
+
+    Where it is not defined with some seed, that seed is told, and not another metric.
+    """
     best = recipe.training.best_metric or "loss"
     numbers = [name for name in dict.fromkeys((best, *recipe.metrics)) if name != "loss"]
-    numbers = [
-        name for name in numbers if METRICS.get(name).scalar and ours.metrics[split].get(name) is not None
-    ]
-    there = ours.resampled.get(split, NOTHING).metrics
-    telling = [name for name in numbers if name in there and tells(there[name])]
+    scalars = [name for name in numbers if METRICS.get(name).scalar]
+    numbers = [name for name in scalars if any(one.metrics[split].get(name) is not None for one in trainings)]
+    there = [one.resampled.get(split, NOTHING).metrics for one in trainings]
+    telling = [name for name in numbers if any(name in one and tells(one[name]) for one in there)]
     return next(iter([*telling, *numbers]), "loss")
 
 
@@ -201,19 +203,21 @@ def _seed(
     return {"seed": seed, "value": value, "collapsed": not above, "run": one.run or "."}
 
 
-def _cheapest(arms: Sequence[Sequence[Scored]], compared: _Compared) -> str | None:
-    """arms: the trainings of each, the run's own among them. None where nothing is known of noise."""
-    place = best_of([compared.value(arm) for arm in arms], higher_is_better=compared.higher_is_better)
+def _cheapest(arms: Mapping[str, Sequence[Scored]], compared: _Compared) -> str | None:
+    """arms: the trainings of each, the run's own among them, by name. None where nothing is known of noise."""
+    names = [*arms]
+    place = best_of(
+        [compared.value(arm) for arm in arms.values()], higher_is_better=compared.higher_is_better
+    )
     if place is None:
         return None
-    near = [arms[place]]
-    others = [arm for arm in arms if arm is not arms[place]]
-    known = [(arm, apart) for arm in others if (apart := compared.apart(arms[place], arm)) is not None]
-    known = [(arm, apart) for arm, apart in known if apart.interval is not None]
-    if others and not known:
+    best = names[place]
+    apart = {name: compared.apart(arms[best], arm) for name, arm in arms.items() if name != best}
+    known = {name: one.verdict for name, one in apart.items() if one is not None and one.interval is not None}
+    if apart and not known:
         return None
-    near += [arm for arm, apart in known if apart.verdict == "undetermined"]
-    return min(near, key=lambda arm: arm[0].seconds)[0].name
+    near = [best, *(name for name, verdict in known.items() if verdict == "undetermined")]
+    return min(near, key=lambda name: arms[name][0].seconds)
 
 
 def sentences(found: Mapping[str, Any]) -> Iterator[str]:

@@ -232,6 +232,17 @@ def test_seeds_that_failed_or_are_not_defined_are_told(tmp_path: Path) -> None:
     assert "Not defined" not in well
 
 
+def test_the_first_seed_may_be_the_one_that_is_not_defined(tmp_path: Path) -> None:
+    ours = arm("full", 300)
+    none = replace(ours, metrics={"validation": {"accuracy": None, "loss": 1.0}})
+    seeds = {0: none, 1: arm("seed-1", 300), 2: arm("seed-2", 310)}
+    found = told(tmp_path, none, [arm("majority", 200, run=None, seconds=2)], seeds)
+    assert (found["metric"], found["cheapest_within_noise"]) == ("accuracy", "full")
+    assert "accuracy of full on 400 validation rows" in found["verdict"]
+    assert "mean of 2 seeds 0.7625" in found["verdict"]
+    assert "Not defined, and not in the mean: seed 0." in found["verdict"]
+
+
 def bare(one: Scored, values: np.ndarray | None = None) -> Scored:
     """Without resamples, or with others."""
     there = {} if values is None else {"validation": Resampled({"accuracy": values})}
