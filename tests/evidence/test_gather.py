@@ -222,7 +222,11 @@ def test_rows_that_belong_together_are_compared_together(
         )
         held = recipe.data.hold_out.model_copy(update={"group": group})
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"hold_out": held})})
-        evidence = run(asking(recipe, arms=["majority", "words"]), output=tmp_path / str(group)).evidence
+        result = run(asking(recipe, arms=["majority", "words"]), output=tmp_path / str(group))
+        evidence, units = result.evidence, "whole values of writer" if group else "rows"
+        assert f"the intervals are over {units}, and" in evidence["verdict"]
+        card = (result.model / "README.md").read_text()
+        assert f"bootstraps over {units if group else 'the rows'} (1,000" in card
         ps[group] = [one["p"] for one in evidence["comparisons"]]
         widths[group] = [float(one["interval"][1] - one["interval"][0]) for one in evidence["comparisons"]]
     assert all(one is not None for one in ps[None])
