@@ -235,6 +235,14 @@ def test_rows_that_belong_together_are_compared_together(
         assert together / alone == pytest.approx(5**0.5, rel=0.25)
 
 
+def test_what_the_rows_are_made_of_is_known_of_every_arm(proven: Result) -> None:
+    """It is counted once: of masks that takes a while."""
+    parts = (".", "evidence/random-weights", "evidence/frozen")
+    own, *theirs = (json.loads((proven.run_dir / one / "data.json").read_text())["balance"] for one in parts)
+    assert {name: sum(counts) for name, counts in own["splits"].items()} == proven.examples
+    assert theirs == [own, own]
+
+
 def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tmp_path: Path) -> None:
     """A file where the arm's folder should be."""
     copy = shutil.copytree(proven.run_dir, tmp_path / "run")
