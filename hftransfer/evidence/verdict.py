@@ -256,16 +256,19 @@ def _values(found: Mapping[str, Any]) -> list[float]:
     return [one["value"] for one in found["seeds"] if one["value"] is not None]
 
 
+def drawn(groups: Mapping[str, Any] | None) -> str:
+    """What intervals are over, but for seeds. groups: as in the evidence."""
+    return f"whole values of {groups['column']} ({groups['count']:,})" if groups else "rows"
+
+
 def _over_what(found: Mapping[str, Any]) -> str:
     """What the intervals are about."""
-    over, groups = found["over"], found["groups"]
-    whole = (
-        f" ({groups['count']:,} values of {groups['column']}, each with all of its rows)" if groups else ""
-    )
+    over, units = found["over"], drawn(found["groups"])
     if over == "rows":
-        return f"One training each: the intervals are over rows{whole}, and say nothing of other seeds."
+        return f"One training each: the intervals are over {units}, and say nothing of other seeds."
     alone = f" alone, since {found['metric']} has none over rows" if over == "seeds" else ""
-    return f"The intervals are over {over}{alone or whole}; what was trained once is taken to vary as much."
+    over = over.replace("rows", units)
+    return f"The intervals are over {over}{alone}; what was trained once is taken to vary as much."
 
 
 def _against(one: Mapping[str, Any], found: Mapping[str, Any]) -> str:

@@ -292,7 +292,7 @@ def test_of_groups_it_says_so_and_of_very_few_nothing(tmp_path: Path, size: int,
         assert found["groups"] == {"column": "patient", "count": count}
         assert one["verdict"] == ("better" if count == 40 else "undetermined")
         if count == 40:
-            assert "(40 values of patient, each with all of its rows)" in found["verdict"]
+            assert "whole values of patient (40)" in found["verdict"]
         else:
             assert (
                 f"Undetermined against majority: +0.4500; {count} values of patient are too few"
