@@ -14,7 +14,8 @@ from toy import toy_recipe
 from hftransfer.cli.console import out
 from hftransfer.cli.evidence import show_evidence
 from hftransfer.evidence.arms import Scored
-from hftransfer.evidence.verdict import facts, sentences
+from hftransfer.evidence.sentences import sentences
+from hftransfer.evidence.verdict import facts
 from hftransfer.metrics.intervals import Resamples
 from hftransfer.resampled import Resampled
 
