@@ -69,6 +69,7 @@ def make_splits(
     needed = {role: columns[role] for role in map_roles(places["train"], names["train"], data, columns)}
     needed = {role: replace(column, required=True) for role, column in needed.items()}
     roles = {ours: map_roles(place, names[ours], data, needed) for ours, place in places.items()}
+    places = {ours: replace(place, columns=roles[ours]) for ours, place in places.items()}
     unused = _unused(names["train"], roles["train"])
     group = data.hold_out.group
     findings += _ignored_columns([name for name in unused if name != group])
@@ -124,6 +125,7 @@ def read_split(
         raise DataError(f"{source.describe()} has no split `{theirs}`", hint=did_you_mean(theirs, loaded))
     place = Place(source, theirs, theirs, ())
     roles = map_roles(place, loaded[theirs].column_names, data, columns)
+    place = replace(place, columns=roles)
     needed = {role: columns[role] for role in roles}
     group = data.hold_out.group
     unused = _unused(loaded[theirs].column_names, roles)

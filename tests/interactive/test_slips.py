@@ -187,7 +187,8 @@ def slips(frame: pd.DataFrame) -> dict[str, tuple[Any, str, str]]:
         "no label": (frame.assign(label=frame.label.mask(first)), "no label", "frame.dropna(subset=['label'])"),
         "fractions": (frame.assign(label=np.linspace(0, 1, 40)), "fractions", "problem_type: regression"),
         "lists": (frame.assign(label=[["a"]] * 40), "list", "problem_type: multi_label_classification"),
-        "empty": (frame.iloc[:0], "no rows", "a run does not keep rows that were in memory"),
+        "empty": (frame.iloc[:0], "no rows", "look at what was left out"),
+        "of a run": (pd.DataFrame(), "no rows", "a run does not keep rows that were in memory"),
     }  # fmt: skip
 
 
