@@ -157,6 +157,9 @@ def test_a_run_whose_name_is_nearly_right(tmp_path: Path, monkeypatch: pytest.Mo
         ht.load_run("runs/text-frozn")
     assert error.value.hint == "did you mean `runs/text-frozen`?"
     with pytest.raises(InputError) as error:
+        ht.load_run("runs/sst2")
+    assert error.value.hint == "the folder runs holds text-frozen"
+    with pytest.raises(InputError) as error:
         ht.load_run("me/text-frozn")
     assert "check the name and the network" in str(error.value.hint)
 
