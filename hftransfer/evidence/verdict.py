@@ -13,6 +13,7 @@
                             McNemar's; of a run with several seeds see `metrics.seeds`, so that it is never the best of
                             them that is compared. An arm was trained once, and is taken to vary as much
     transfer_gain           of the comparisons, that with random-weights; null without it
+    untaught                whether random-weights is not known to be better than a guess that costs nothing
     cheapest_within_noise   of the best arm, and of those that are not known to be worse, the one that took the fewest
                             seconds
     seeds                   the run with every seed: seed, value, collapsed, run; mean and sd are theirs (sd: n - 1)
@@ -70,6 +71,7 @@ def facts(
         "mean": mean(values) if values else None,
         "sd": stdev(values) if len(values) > 1 else None,
     }
+    found["untaught"] = _untaught(arms, compared, guess)
     return {**found, "verdict": " ".join(sentences(found))}
 
 
@@ -164,6 +166,16 @@ def _seed(
     return {"seed": seed, "value": value, "collapsed": not above, "run": one.run or "."}
 
 
+def _untaught(arms: Sequence[Scored], compared: _Compared, guess: float | None) -> bool:
+    """Whether random-weights is there, and not known to be better than a guess that costs nothing."""
+    one = next((arm for arm in arms if arm.name == RANDOM), None)
+    value = None if one is None else compared.value([one])
+    if one is None or value is None or guess is None:
+        return False
+    low, high = compared.interval([one]) or (value, value)
+    return bool(low <= guess if compared.higher_is_better else high >= guess)
+
+
 def _cheapest(arms: Sequence[Sequence[Scored]], compared: _Compared) -> str | None:
     """arms: the trainings of each, the run's own among them."""
     place = best_of([compared.value(arm) for arm in arms], higher_is_better=compared.higher_is_better)
@@ -196,6 +208,9 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
         yield _against(one, "these rows" if seeds == 1 else "these seeds and rows")
         if one["arm"] == RANDOM in improving and one["verdict"] == "better":
             yield "That was at its best after its last step: trained for longer it may come nearer."
+    gain = found.get("transfer_gain") or {}
+    if found.get("untaught") and gain.get("verdict") == "better":
+        yield f"{RANDOM} is no better than a guess that costs nothing: it learned nothing, and the gain is over that."
     cheapest = found["cheapest_within_noise"]
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."
