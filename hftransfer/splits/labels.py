@@ -199,10 +199,11 @@ def class_ids(
     name: str,
     *,
     allowed: NDArray[np.int64] | None = None,
+    known_as: str = "listed",
 ) -> NDArray[np.int64]:
     """The class id of every label, (M,). Raises DataError naming rows and labels that are not among `labels`.
 
-    allowed: the ids that may occur, by default all.
+    allowed: the ids that may occur, by default all. known_as: what `labels` are, where all may occur.
     """
     import numpy as np
     import pyarrow as pa
@@ -222,7 +223,7 @@ def class_ids(
     hint += [place.leave_out] if place.leave_out else []
     raise DataError(
         f"{len(where)} of {names.count} rows of {place} have a label in `{place.called(name)}` that is not among those "
-        f"{'seen in training' if allowed is not None else 'listed'}: {some(strange, 5)} "
+        f"{'seen in training' if allowed is not None else known_as}: {some(strange, 5)} "
         f"({place.source.where(place.theirs, where)})",
         hint="; ".join(hint),
     )

@@ -15,6 +15,7 @@ from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
 from hftransfer.splits.groups import Grouping, Groups, drawn_together, groups_by
 from hftransfer.splits.kinds import KINDS
+from hftransfer.splits.labels import label_names
 from hftransfer.splits.made import OneSplit, Splits
 from hftransfer.splits.nested import outer, reach_into
 from hftransfer.splits.parts import Part, Parts
@@ -175,14 +176,24 @@ def _prepare(
         rows = rows.flatten_indices(keep_in_memory=True)
     renamed = {names: role for role, names in roles.items() if isinstance(names, str)}
     joined = {}
+    wrong: list[DataError] = []
     for role, names in roles.items():
         kind = columns[role].kind
-        with asked_by(key_of(role)):
-            if not isinstance(names, str):
-                joined[role] = together(rows, names, kind, place)
-            elif kind in KINDS:
-                rows, noticed = KINDS[kind].read(rows, place, names)
-                findings += noticed
+        try:
+            with asked_by(key_of(role)):
+                if not isinstance(names, str):
+                    joined[role] = together(rows, names, kind, place)
+                elif kind in KINDS:
+                    rows, noticed = KINDS[kind].read(rows, place, names)
+                    findings += noticed
+                elif kind == "class" and wrong:  # else it is looked at when the labels are named
+                    label_names(rows, place, names)
+        except DataError as error:
+            wrong.append(error)
+    if wrong:
+        *before, last = wrong
+        told = "\n".join([*map(str, before), last.message])
+        raise DataError(told, hint=last.hint, key=wrong[0].key) from last
     # Last, since a column may have another role's name.
     rows = rows.select_columns(list(renamed))
     rows = rows.rename_columns({name: role for name, role in renamed.items() if name != role})

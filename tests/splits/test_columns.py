@@ -151,6 +151,17 @@ class TestTexts:
         ):
             split(rows)
 
+    def test_rows_without_a_text_and_without_a_label_are_told_at_once(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "rows.csv", "said,meant\na,x\n,y\nb,\n")
+        with pytest.raises(DataError) as error:
+            split(path, columns={"text": "said", "label": "meant"})
+        first, fill, second, label = str(error.value).splitlines()
+        assert "no text in `said`: line 3 of rows.csv" in first
+        assert "no label in `meant` (empty): line 4 of rows.csv" in second
+        assert fill.startswith("  fill or remove")
+        assert label.startswith("  label or remove")
+        assert error.value.key == "data.columns.text"
+
     def test_lines_of_a_file(self, tmp_path: Path) -> None:
         path = write(tmp_path / "rows.csv", 'text,label\n"a\nb",x\n,y\nNA,x\n')
         with pytest.raises(DataError, match=r"1 of 3 rows of .*: line 4 of rows\.csv"):
