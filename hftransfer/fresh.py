@@ -26,7 +26,8 @@ from pathlib import Path
 from typing import Any
 
 from hftransfer.errors import ReloadError
-from hftransfer.stem import ANSWERS, last_line
+from hftransfer.locate import importing_alike
+from hftransfer.stem import ANSWERS, READY, last_line
 from hftransfer.tokens import without_tokens
 
 COMMAND = (sys.executable, "-m", "hftransfer.proof")
@@ -130,7 +131,8 @@ class _Stem:
         return self.is_alive() and not self._asked
 
     def ready(self) -> None:
-        self._ready = self._ready or bool(self._line())
+        while not self._ready and (line := self._line()):
+            self._ready = line.endswith(READY)
 
     def ask(self, folder: Path, imports: Sequence[str]) -> None:
         self._asked = True
@@ -183,7 +185,8 @@ def _environment() -> dict[str, str]:
     """What a stem is started with. One that was started with anything else is not asked: most of it is read once, by
     libraries while they are imported."""
     # All that it loads is here: it asks no hub, and needs no token.
-    environment = without_tokens({key: value for key, value in os.environ.items() if key not in LAUNCHER})
+    environment = {key: value for key, value in os.environ.items() if key not in LAUNCHER}
+    environment = importing_alike(without_tokens(environment))
     # On the CPU, where float32 means float32: the question is whether the files are right. And no threads from the
     # start (numpy's linear algebra would have some): a child does not have them.
     return {**environment, "CUDA_VISIBLE_DEVICES": "", "OPENBLAS_NUM_THREADS": "1"}

@@ -1,8 +1,11 @@
-"""Where things lie: inside installed packages, and among the recipes that travel with this one."""
+"""Where things lie: inside installed packages, among the recipes that travel with this one, and what Python imports."""
 
 from __future__ import annotations
 
 import importlib.util
+import os
+import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from hftransfer.errors import InputError
@@ -46,3 +49,20 @@ def recipes_folder() -> Path:
     here = Path(__file__).resolve().parent
     inside = here / "recipes"
     return inside if inside.is_dir() else here.parent / "recipes"
+
+
+def importing_alike(environment: Mapping[str, str]) -> dict[str, str]:
+    """The variables of another Python that is to import what this one does.
+
+    Started with `-m`, it would look first into the folder that it is started in: a user's `evaluate.py` there would be
+    taken for the library of that name.
+    """
+    places = filter(None, map(_absolute, sys.path))
+    return {**environment, "PYTHONSAFEPATH": "1", "PYTHONPATH": os.pathsep.join(places)}
+
+
+def _absolute(place: str) -> str:
+    try:
+        return os.path.abspath(place)
+    except FileNotFoundError:  # the folder that this process works in is gone
+        return ""

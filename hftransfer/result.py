@@ -250,11 +250,12 @@ class Result(Summarized):
         """
         from hftransfer.report import pictures
 
-        there = pictures(self)
-        chosen = name or next(iter(there), "")
-        if chosen not in there:
-            raise DataError(f"the run has no plot `{chosen}`", hint=did_you_mean(chosen, there))
-        return there[chosen].draw()
+        there = []
+        for one in pictures(self):
+            if not name or one.name == name:
+                return one.draw()
+            there.append(one.name)
+        raise DataError(f"the run has no plot `{name or ''}`", hint=did_you_mean(name or "", there))
 
     def report(self, path: str | Path | None = None) -> Path:
         """Write the report, a page that needs nothing else, and its plots; returns the page.

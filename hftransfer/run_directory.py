@@ -195,7 +195,7 @@ class RunDirectory:
         mine = self.path / f".recipe.{os.getpid()}.new"
         write_text(mine, recipe)
         try:
-            os.link(mine, self.recipe)  # unlike a rename, fails where there is a file
+            _link(mine, self.recipe)  # unlike a rename, fails where there is a file
         except FileExistsError:
             raise RunDirectoryError(
                 f"another run has started in {self.path} meanwhile", hint=ANOTHER
@@ -267,6 +267,17 @@ class RunDirectory:
             line for line in self.metrics.read_text(encoding="utf-8").splitlines(True) if _step(line) <= done
         ]
         write_text(self.metrics, "".join(kept))
+
+
+def _link(file: Path, name: Path) -> None:
+    """Give a file another name. Raises FileExistsError where there is one."""
+    try:
+        os.link(file, name)
+    except FileExistsError:
+        raise
+    except OSError:  # exFAT, a mounted drive of a cloud: there, a file has one name
+        with name.open("xb") as stream:
+            stream.write(file.read_bytes())
 
 
 def _trained(recipe: str) -> list[str]:

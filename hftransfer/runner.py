@@ -19,6 +19,7 @@ from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
 from hftransfer.sources import Source, open_source
 from hftransfer.splits import check_columns, make_splits
+from hftransfer.tasks.makeup import balance
 from hftransfer.trackers import check_installed, tracking
 from hftransfer.training.events import Event, Loaded, Note
 
@@ -213,6 +214,8 @@ def _trained(
     recipe = plan.recipe
     with clock("data", "loading the data"):
         splits = linted(recipe, load_data(plan))
+        if run_dir.writes:  # once for the run and all that it is compared with: masks are decoded for it
+            splits = replace(splits, balance=balance(recipe.task, splits.by_name, splits.labels))
         clock.tell(Loaded(splits.sizes, len(splits.labels)))
         clock.note(splits.findings)
     with tracking(recipe, run_dir, clock) as trackers:

@@ -15,10 +15,13 @@ import traceback
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 ANSWERS = "answers.json"
+READY = b"\0ready\n"
+"""The end of the first line that a stem says: what comes before it, libraries have printed while they were imported."""
 FORKS = hasattr(os, "fork") and sys.platform != "darwin"
 """Whether a process can be forked that has imported everything: libraries of macOS do not bear it. Where it cannot, a
 process answers one question by itself, and ends."""
@@ -33,18 +36,22 @@ def serve(answer: Callable[[Path], dict[str, Any]]) -> NoReturn:
     if FORKS:
         # An interrupt reaches all of a terminal's processes: whoever asked knows what to do about it.
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.write(1, b"ready\n")
+    # What is printed from here on is no word of ours, and goes where warnings do.
+    sys.stdout.flush()
+    told = os.dup(1)
+    os.dup2(2, 1)
+    os.write(told, READY)
     while _is_asked() and (line := sys.stdin.readline()):
         question = json.loads(line)
         for library in question["imports"]:
             with suppress(ImportError):  # whether it can do without, the answer tells
                 importlib.import_module(library)
         if FORKS:
-            ended = _in_child(answer, question)
+            ended = _in_child(partial(_answer, answer, question), told)
         else:
             _answer(answer, question)
             ended = {"code": 0, "last": ""}
-        os.write(1, json.dumps(ended).encode() + b"\n")
+        os.write(told, json.dumps(ended).encode() + b"\n")
         if not FORKS:
             break
     os._exit(0)  # taking all those modules down in good order takes a second
@@ -62,15 +69,16 @@ def _answer(answer: Callable[[Path], dict[str, Any]], question: dict[str, Any]) 
     (folder / ANSWERS).write_text(json.dumps(answer(folder)), encoding="utf-8")
 
 
-def _in_child(answer: Callable[[Path], dict[str, Any]], question: dict[str, Any]) -> dict[str, Any]:
-    """Fork, and wait until the child has ended, or until nobody waits for it any more."""
+def _in_child(work: Callable[[], None], told: int) -> dict[str, Any]:
+    """Fork, and wait until the child has ended, or until nobody waits for it any more. told: where it says nothing."""
     read, write = os.pipe()
     with warnings.catch_warnings():
         # Of threads: an allocator's is there, and takes care of itself.
         warnings.simplefilter("ignore", DeprecationWarning)
         child = os.fork()
     if not child:
-        _be_child(lambda: _answer(answer, question), write)
+        os.close(told)
+        _be_child(work, write)
     os.close(write)
     said = b""
     while True:

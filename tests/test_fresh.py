@@ -129,6 +129,35 @@ def test_what_not_all_answers_need_is_imported_once(ask: Callable[..., dict[str,
     ask(looks.format(there=True))
 
 
+def test_what_libraries_print_is_no_answer(
+    ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """While they are imported, before a question or for one."""
+    (tmp_path / "talks.py").write_text("print('a'); import os; os.write(1, b'b\\n')")
+    monkeypatch.syspath_prepend(tmp_path)
+    speaks = "import os; print('c'); os.write(1, b'ready\\nd'); "
+    monkeypatch.setattr(fresh, "COMMAND", (sys.executable, "-c", speaks + "import talks\n" + SERVES))
+    first = ask("assert 'talks' in sys.modules", imports=["talks", "this"])
+    assert ask("assert 'this' in sys.modules")["stem"] == first["stem"]
+
+
+def test_what_lies_where_it_is_started_is_not_what_is_imported(
+    ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A user's `evaluate.py` is not the library of that name, unless it is for this process, too."""
+    library, mine = tmp_path / "library", tmp_path / "mine"
+    for file, text in ((library / "serves.py", SERVES), (mine / "wave.py", "sys.exit('a script of mine')")):
+        file.parent.mkdir()
+        file.write_text(f"import sys\n{text}")
+    monkeypatch.syspath_prepend(library)
+    monkeypatch.setattr(fresh, "COMMAND", (sys.executable, "-m", "serves"))
+    monkeypatch.chdir(mine)
+    assert ask("import wave")["cwd"] == str(mine)
+    monkeypatch.syspath_prepend("")
+    with pytest.raises(ReloadError, match="a script of mine"):
+        ask("import wave")
+
+
 def test_what_concerns_this_process_alone_is_not_passed_on(
     ask: Callable[..., dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:

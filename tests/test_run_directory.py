@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from pathlib import Path
@@ -182,6 +183,22 @@ def test_of_two_runs_that_start_in_one_place_the_second_is_refused(tmp_path: Pat
     with pytest.raises(RunDirectoryError, match="another run has started"):
         begin(two, 0)
     assert not [path.name for path in one.path.iterdir() if path.name.endswith(".new")]
+
+
+def test_where_a_file_has_one_name_a_run_starts_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on exFAT, or on a drive that a notebook in a cloud has mounted."""
+
+    def no_links(*_: object) -> None:
+        raise OSError(errno.EOPNOTSUPP, "Operation not supported")
+
+    monkeypatch.setattr(os, "link", no_links)
+    one, two = (RunDirectory.open(tmp_path / "run", RECIPE, resume=False) for _ in range(2))
+    begin(one, 0)
+    assert one.recipe.read_text() == RECIPE
+    with pytest.raises(RunDirectoryError, match="another run has started"):
+        begin(two, 0)
 
 
 def test_a_resumed_run_keeps_the_recipe_it_was_started_with(run_dir: RunDirectory) -> None:

@@ -16,12 +16,14 @@ import typer
 
 from hftransfer.cli.console import INTERRUPTED, err
 from hftransfer.errors import InputError
+from hftransfer.locate import importing_alike
 
 
 def launch(
     arguments: Sequence[str], folder: Path, *, resume: bool, processes: int, accelerate_config: Path | None
 ) -> None:
     """Run `hftransfer run` in several processes and wait. Raises typer.Exit with the code of the one that failed."""
+    os.environ.update(importing_alike(os.environ))
     module = [
         "-m",
         "hftransfer",

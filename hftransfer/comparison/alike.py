@@ -89,8 +89,9 @@ class Entry:
             return ""
         names = [name for name in (NUMBERED, *inputs, task.target) if name in there]
         hashed = hashlib.sha256(repr((self.result.task, names)).encode())
-        for batch in pq.ParquetFile(file).iter_batches(columns=names):
-            hashed.update(repr(batch.select(names).to_pydict()).encode())
+        with pq.ParquetFile(file) as table:
+            for batch in table.iter_batches(columns=names):
+                hashed.update(repr(batch.select(names).to_pydict()).encode())
         return hashed.hexdigest()
 
 

@@ -3,6 +3,7 @@
 `Result.evidence` is:
 
     metric, split, rows     what is compared, and on which rows: test, where there are such
+    group                   the column whose whole values intervals are drawn by (data.hold_out.group); null: rows
     arms                    the run and every arm: name (majority goes by what it is for the task: mean, no answer,
                             lead, copy), title for people, metrics, value and interval of what is compared, seconds,
                             trained, peak_memory_bytes, run, improving: see `arms.Scored`. Of a run with several seeds
@@ -63,6 +64,7 @@ def facts(
         "metric": metric,
         "split": split,
         "rows": result.examples[split],
+        "group": recipe.data.hold_out.group,
         "arms": [_arm(ours, compared, trainings), *(_arm(arm, compared, [arm]) for arm in arms)],
         "comparisons": [{"arm": name, **_told(one)} for name, one in comparisons.items()],
         "transfer_gain": _told(comparisons[RANDOM]) if RANDOM in comparisons else None,
@@ -215,7 +217,7 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."
     if found["comparisons"]:
-        yield _over_what(seeds)
+        yield _over_what(seeds, drawn(found))
 
 
 def _higher_is_better(metric: str) -> bool:
@@ -226,11 +228,17 @@ def _values(found: Mapping[str, Any]) -> list[float]:
     return [one["value"] for one in found["seeds"] if one["value"] is not None]
 
 
-def _over_what(seeds: int) -> str:
+def drawn(found: Mapping[str, Any]) -> str:
+    """What intervals are over, but for seeds."""
+    group = found.get("group")
+    return f"whole values of {group}" if group else "rows"
+
+
+def _over_what(seeds: int, units: str) -> str:
     """What the intervals are about."""
     if seeds > 1:
-        return "The intervals are over rows and seeds; what was trained once is taken to vary as much."
-    return "One training each: the intervals are over rows, and say nothing of other seeds."
+        return f"The intervals are over {units} and seeds; what was trained once is taken to vary as much."
+    return f"One training each: the intervals are over {units}, and say nothing of other seeds."
 
 
 def _against(one: Mapping[str, Any], seen: str) -> str:

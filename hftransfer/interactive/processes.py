@@ -24,6 +24,7 @@ from typing import IO, Any, get_args
 from hftransfer import errors
 from hftransfer.errors import HFTransferError, InputError, Problem, RecipeError
 from hftransfer.interactive.order import write_order
+from hftransfer.locate import importing_alike
 from hftransfer.recipe import Recipe, dump_recipe
 from hftransfer.result import Result
 from hftransfer.run_directory import RunDirectory
@@ -73,7 +74,7 @@ def run_in_processes(
 @contextmanager
 def _started(order: Path, processes: int, log: IO[str]) -> Iterator[subprocess.Popen[str]]:
     """torchrun with its workers; they are gone at the end, however that comes."""
-    environment = dict(os.environ)
+    environment = importing_alike(os.environ)
     # As torchrun does: without a bound every process would start a thread for every core.
     environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // processes)))
     launcher = subprocess.Popen(

@@ -67,7 +67,7 @@ def similar(columns: Sequence[Sequence[str]], threshold: float) -> Similar:
     sketches = [_sketches(column[:count], salt) for salt, column in enumerate(columns)]
     enough = np.all([np.bincount(keys >> BITS, minlength=count) >= LEAST for keys in sketches], axis=0)
     sketches = [keys[enough[keys >> BITS]] for keys in sketches]
-    whole = _Sets.of(_distinct(np.concatenate(sketches)), count)
+    whole = _Sets.of(distinct(np.concatenate(sketches)), count)
     first, second = _candidates(whole, threshold)
     # The overlap of all columns together is at least the least of theirs: no pair is lost by looking at it first.
     found = _jaccard(whole, first, second)
@@ -116,11 +116,11 @@ def _pieces(texts: Sequence[str], salt: int) -> Keys:
         hashes ^= hashes >> np.uint64(29)
     inside = row[:count] == row[LETTERS - 1 :]
     short = (hashes[inside] >> np.uint64(64 - BITS)).astype(np.int64)
-    keys = _distinct(row[:count][inside] << BITS | short)
+    keys = distinct(row[:count][inside] << BITS | short)
     return keys[_rank(keys >> BITS, len(texts)) < SKETCH]
 
 
-def _distinct(keys: Keys) -> Keys:
+def distinct(keys: Keys) -> Keys:
     """Sorted, each once. `numpy.unique` takes a hash table for it, and ten times as long."""
     import numpy as np
 
@@ -202,8 +202,8 @@ def _candidates(sets: _Sets, threshold: float) -> tuple[Places, Places]:
         differ = np.bitwise_count(bits[a] ^ bits[b]).sum(axis=1, dtype=np.int64)
         near = differ <= (1 - threshold) / (1 + threshold) * (size[a] + size[b]) + ROUNDING
         a, b = a[near], b[near]
-        found.append(_distinct(np.minimum(a, b) * len(size) + np.maximum(a, b)))
-    pairs = _distinct(np.concatenate(found))
+        found.append(distinct(np.minimum(a, b) * len(size) + np.maximum(a, b)))
+    pairs = distinct(np.concatenate(found))
     return pairs // len(size), pairs % len(size)
 
 

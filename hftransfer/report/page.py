@@ -7,9 +7,10 @@ import hashlib
 import json
 import re
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,32 +53,31 @@ class Section:
     parts: list[Part]
 
 
-def sections(result: Result) -> list[Section]:
-    """All that the page shows, in its order. Raises InputError where matplotlib is missing."""
+def _outline(result: Result) -> Iterator[tuple[str, str, Iterable[Part]]]:
+    """(what links to a section, its title, its parts), in the page's order; a part is made when it is asked for."""
     try:
         shown: View | None = view(result)
         missing: list[Part] = []
     except DataError as error:
         shown, missing = None, [Say(error.message, warning=True)]
-    found = [
-        Section("scores", "Scores", [scores(result), *arms(result)]),
-        Section("fails", "Where it fails", missing if shown is None else [*shown.fails(), *_errors(shown)]),
-        Section("data", "Data", [*_data(result, shown), *([] if shown is None else shown.data())]),
-        Section(
-            "calibration",
-            "Calibration",
-            [*_temperature(result), *([] if shown is None else shown.calibration())],
-        ),
-        Section("training", "Training", [*curves(result)]),
-        Section("cost", "Cost", [*_cost(result)]),
-    ]
+    yield "scores", "Scores", chain([scores(result)], arms(result))
+    yield "fails", "Where it fails", missing if shown is None else chain(shown.fails(), _errors(shown))
+    yield "data", "Data", chain(_data(result, shown), () if shown is None else shown.data())
+    calibrated = () if shown is None else shown.calibration()
+    yield "calibration", "Calibration", chain(_temperature(result), calibrated)
+    yield "training", "Training", curves(result)
+    yield "cost", "Cost", _cost(result)
+
+
+def sections(result: Result) -> list[Section]:
+    """All that the page shows, in its order. Raises InputError where matplotlib is missing."""
+    found = [Section(anchor, title, [*parts]) for anchor, title, parts in _outline(result)]
     return [one for one in found if one.parts]
 
 
-def pictures(result: Result) -> dict[str, Picture]:
-    """The plots of a run, by name."""
-    found = (part for section in sections(result) for part in section.parts)
-    return {part.name: part for part in found if isinstance(part, Picture)}
+def pictures(result: Result) -> Iterator[Picture]:
+    """The plots of a run, in the page's order; what comes before one is read for it, and nothing that comes after."""
+    return (one for _, _, parts in _outline(result) for one in parts if isinstance(one, Picture))
 
 
 def page(result: Result) -> tuple[str, dict[str, bytes]]:

@@ -45,6 +45,8 @@ def pick(file: Path, rows: Sequence[int], columns: Sequence[str], size: int = BA
 
 def codes(column: Any, labels: Sequence[str]) -> NDArray[np.int64]:
     """(N,) labels as their numbers; -1 for what is none of them."""
+    if pa.types.is_null(column.type):  # of lists of which every one is empty
+        column = column.cast(pa.string())
     found: NDArray[np.int64] = pc.fill_null(pc.index_in(column, pa.array(labels, pa.string())), -1).to_numpy(
         zero_copy_only=False
     )

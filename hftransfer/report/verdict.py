@@ -79,52 +79,50 @@ def arms(result: Result) -> Iterator[Part]:
         return
     metric, split = found.get("metric"), found.get("split")
     compared = {one["arm"]: one for one in found.get("comparisons", ())}
-    table = []
-    for arm in found.get("arms", ()):
-        against = compared.get(arm["name"], {})
-        memory = arm.get("peak_memory_bytes")
-        table.append(
-            [
-                arm["title"],
-                arm["value"],
-                _bounds(arm.get("interval")),
-                against.get("difference"),
-                _bounds(against.get("interval")),
-                _p(against.get("p")),
-                against.get("verdict"),
-                None if arm.get("seconds") is None else round(arm["seconds"]),
-                arm.get("trained"),
-                f"{memory / 2**30:.1f} GiB" if memory else None,
-            ]
-        )
     columns = [
         "arm", str(metric), "95 % interval", "strategy minus arm", "95 % interval of it", "p",
         "the strategy is", "seconds", "trained parameters", "peak memory",
     ]  # fmt: skip
+    table = [_arm(arm, compared.get(arm["name"], {})) for arm in found.get("arms", ())]
     yield Table(f"What the strategy is worth: {metric} on {split}, on the same rows", columns, table)
-    if len(found.get("seeds", ())) > 1:
-        yield Say(
-            "Intervals and p are over rows and seeds (Student's t); what was trained once is taken to vary as much."
-        )
-    else:
-        yield Say(
-            "Intervals are over rows (paired bootstrap); p, where there is one, that of McNemar's exact test."
-        )
-    unclear = [one for one in compared.values() if one.get("verdict") == "undetermined"]
-    for one in unclear:
-        if one.get("smallest_detectable") is not None:
+    seeds, group = found.get("seeds", ()), result.recipe.data.hold_out.group
+    units = f"whole values of {group}" if group else "rows"
+    yield Say(
+        f"Intervals and p are over {units} and seeds (Student's t); what was trained once is taken to vary as much."
+        if len(seeds) > 1
+        else f"Intervals are over {units} (paired bootstrap); p, where there is one, that of McNemar's exact test."
+    )
+    for one in compared.values():
+        if one.get("verdict") == "undetermined" and one.get("smallest_detectable") is not None:
             yield Say(
                 f"{one['arm']}: undetermined; a difference of {one['smallest_detectable']:.4f} can be shown."
             )
     if cheapest := found.get("cheapest_within_noise"):
         yield Say(f"The cheapest arm within noise of the best: {cheapest}.")
-    if len(seeds := found.get("seeds", ())) > 1:
+    if len(seeds) > 1:
         cells = [[one["seed"], one["value"], "collapsed" if one.get("collapsed") else None] for one in seeds]
         mean, sd = found.get("mean"), found.get("sd")
         told = (
             f"; mean {mean:.4f}, standard deviation {sd:.4f}" if mean is not None and sd is not None else ""
         )
         yield Table(f"Every seed: {metric} on {split}{told}", ["seed", str(metric), ""], cells)
+
+
+def _arm(arm: Mapping[str, Any], against: Mapping[str, Any]) -> list[Any]:
+    """A row of the table of arms. against: what sets the strategy apart from it; empty for the strategy itself."""
+    memory = arm.get("peak_memory_bytes")
+    return [
+        arm["title"],
+        arm["value"],
+        _bounds(arm.get("interval")),
+        against.get("difference"),
+        _bounds(against.get("interval")),
+        _p(against.get("p")),
+        against.get("verdict"),
+        None if arm.get("seconds") is None else round(arm["seconds"]),
+        arm.get("trained"),
+        f"{memory / 2**30:.1f} GiB" if memory else None,
+    ]
 
 
 def _p(value: float | None) -> float | str | None:

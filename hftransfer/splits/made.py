@@ -23,7 +23,8 @@ class Splits:
     that a user must know of. `fingerprint` (sha256) is equal for equal content and equal settings.
     `places` says where the rows of a split are from; `unused` holds the columns of train that no role is
     filled by. `lint` is what a look at the rows found (see `hftransfer.lint`), for JSON. `groups`: of a split that is
-    scored, (N,) the group of every row by the column `data.hold_out.group`, from 0; empty without one.
+    scored, (N,) the group of every row by the column `data.hold_out.group`, from 0; empty without one. `balance`: how
+    much of every label each split has, once a run has counted it (see `tasks.makeup`).
     """
 
     train: datasets.Dataset
@@ -36,6 +37,7 @@ class Splits:
     unused: datasets.Dataset | None = None
     lint: tuple[Mapping[str, Any], ...] = ()
     groups: Mapping[str, NDArray[np.int64]] = field(default_factory=dict)
+    balance: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def by_name(self) -> dict[str, datasets.Dataset]:

@@ -8,7 +8,6 @@ from typing import Any
 from hftransfer.job import Clock, Job
 from hftransfer.recipe import dump_recipe
 from hftransfer.run_directory import RunDirectory
-from hftransfer.tasks.makeup import balance
 from hftransfer.training.compute import describe_machine
 from hftransfer.training.evaluation import Best
 from hftransfer.training.events import Begin, Evaluation, Event
@@ -16,8 +15,6 @@ from hftransfer.training.events import Begin, Evaluation, Event
 
 def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
     """Write down what was asked for, made with and made from. done: steps that a resumed run has behind it."""
-    if not run_dir.writes:  # another process does, and counting what is in all masks takes a while
-        return
     run_dir.begin(
         recipe=dump_recipe(job.recipe),
         environment=describe_machine(job.compute),
@@ -28,7 +25,7 @@ def begin(job: Job, run_dir: RunDirectory, done: int = 0) -> None:
             "findings": (*job.splits.findings, *job.findings),
             "lint": job.splits.lint,
             "tokens": job.tokens,
-            "balance": balance(job.task, job.splits.by_name, job.splits.labels),
+            "balance": job.splits.balance,
         },
         done=done,
     )

@@ -24,9 +24,8 @@ def save(job: Job, scores: Scores, run_dir: RunDirectory, fresh: FreshProcess) -
         return {}
     strategy, checkpoint = job.strategy, job.checkpoint
     model = job.compute.unwrap_model(job.model, keep_fp32_wrapper=False).to("cpu").eval()
-    for (
-        part
-    ) in model.modules():  # a head that was trained alone was told by itself to compute in half precision
+    # A head that was trained alone was told by itself to compute in half precision.
+    for part in model.modules():
         job.compute.unwrap_model(part, keep_fp32_wrapper=False)
 
     def write_model(folder: Path) -> bool:

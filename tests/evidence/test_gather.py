@@ -222,13 +222,25 @@ def test_rows_that_belong_together_are_compared_together(
         )
         held = recipe.data.hold_out.model_copy(update={"group": group})
         recipe = recipe.model_copy(update={"data": recipe.data.model_copy(update={"hold_out": held})})
-        evidence = run(asking(recipe, arms=["majority", "words"]), output=tmp_path / str(group)).evidence
+        result = run(asking(recipe, arms=["majority", "words"]), output=tmp_path / str(group))
+        evidence, units = result.evidence, "whole values of writer" if group else "rows"
+        assert f"the intervals are over {units}, and" in evidence["verdict"]
+        card = (result.model / "README.md").read_text()
+        assert f"bootstraps over {units if group else 'the rows'} (1,000" in card
         ps[group] = [one["p"] for one in evidence["comparisons"]]
         widths[group] = [float(one["interval"][1] - one["interval"][0]) for one in evidence["comparisons"]]
     assert all(one is not None for one in ps[None])
     assert ps["writer"] == [None, None]
     for alone, together in zip(widths[None], widths["writer"], strict=True):
         assert together / alone == pytest.approx(5**0.5, rel=0.25)
+
+
+def test_what_the_rows_are_made_of_is_known_of_every_arm(proven: Result) -> None:
+    """It is counted once: of masks that takes a while."""
+    parts = (".", "evidence/random-weights", "evidence/frozen")
+    own, *theirs = (json.loads((proven.run_dir / one / "data.json").read_text())["balance"] for one in parts)
+    assert {name: sum(counts) for name, counts in own["splits"].items()} == proven.examples
+    assert theirs == [own, own]
 
 
 def test_an_arm_that_fails_costs_nothing_else(recipe: Recipe, proven: Result, tmp_path: Path) -> None:

@@ -46,13 +46,15 @@ def say(event):
 
 
 def workers() -> list[int]:
-    """The processes of a run that was started from Python, and what they have started."""
+    """The processes of a run that was started from Python, and what they have started; not what this process, which
+    may have made runs of its own, keeps for its next proof."""
     own = ("hftransfer.interactive.worker", "torch.distributed.run", "hftransfer.proof")
     mine = psutil.Process().username()
     return [
         one.pid
-        for one in psutil.process_iter(["cmdline", "username", "environ"])
+        for one in psutil.process_iter(["cmdline", "username", "environ", "ppid"])
         if one.info["username"] == mine
+        and one.info["ppid"] != os.getpid()
         and set(own) & set(one.info["cmdline"] or ())
         and (one.info["environ"] or {}).get("HFTRANSFER_CACHE") == os.environ["HFTRANSFER_CACHE"]
     ]

@@ -122,6 +122,25 @@ def test_runs_from_before_say_what_they_lack(tmp_path: Path) -> None:
     assert "from before" in next(iter(view(old).fails())).text  # type: ignore[union-attr]
 
 
+def test_where_nothing_was_compared_or_hidden_it_says_so(tmp_path: Path) -> None:
+    """A column of empty lists has no type: the page is made all the same."""
+    empty: list[Any] = [[], []]
+    of_pixels = pa.table({"row": [0, 1], "mask_png": ["", ""], "pixels": empty})
+    metrics: dict[str, Any] = {"loss": 0.3}
+    options: dict[str, Any] = {"task": "image-segmentation", "inputs": ("image",), "metrics": metrics}
+    seen = view(write_run(tmp_path / "pixels", of_pixels, LABELS, **options))
+    assert [*seen.fails()] == []
+    assert seen.errors(3) == []
+    of_tokens = pa.table({"row": [0, 1], "text": ["a", "b c"], "hidden": empty, "seen": [["a"], ["b"]]})
+    tokens = write_run(tmp_path / "tokens", of_tokens, [], task="fill-mask", metrics=metrics)
+    (said,) = view(tokens).fails()
+    assert "No test row has a token that was hidden" in said.text  # type: ignore[union-attr]
+    assert view(tokens).errors(3) == []
+    (lengths,) = view(tokens).data()
+    assert "2 test texts" in lengths.told  # type: ignore[union-attr]
+    assert tokens.report().is_file()
+
+
 def guesses(rows: int = 300) -> tuple[list[Any], list[Any]]:
     """(hidden tokens of rows, the same one after the other): common tokens are guessed more often."""
     random = np.random.default_rng(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from written import labelled, of_its_rows, write_run
 from hftransfer import DataError, InputError, Result, RunDirectoryError
 from hftransfer.report import view
 from hftransfer.report.images import contact_sheet
-from hftransfer.report.parts import Picture, Say, Table
+from hftransfer.report.parts import Part, Picture, Say, Table
 from hftransfer.report.reliability import Reliability
 from hftransfer.report.verdict import verdict
 from hftransfer.report.views.tags import compared
@@ -194,6 +195,19 @@ def test_a_plot_by_name_is_a_figure_that_a_notebook_shows(few: Result) -> None:
         few.plot("confusoin")
 
 
+def test_a_plot_is_looked_for_no_further_than_it_is(few: Result, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reading all that comes after it may take long: images of the source again, every step of the training."""
+
+    def curves(result: Result) -> Iterator[Part]:
+        raise LookupError("further than was needed")
+        yield
+
+    monkeypatch.setattr("hftransfer.report.page.curves", curves)
+    assert few.plot().axes[0].get_xlabel() == few.plot("confusion").axes[0].get_xlabel() == "predicted"
+    with pytest.raises(LookupError, match="further"):
+        few.plot("loss")
+
+
 def test_without_matplotlib_it_says_what_to_install(few: Result, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [one for one in sys.modules if one.startswith("hftransfer.report.plots")]:
         monkeypatch.delitem(sys.modules, name)
@@ -298,6 +312,18 @@ def test_other_kinds_of_tasks(plot: str, tmp_path: Path) -> None:
     assert plot in [one.name for one in parts(result) if isinstance(one, Picture)]
     assert result.plot(plot)._repr_png_().startswith(b"\x89PNG")
     assert column in result.errors(5).columns
+
+
+def test_a_model_that_says_no_label_of_any_row(tmp_path: Path) -> None:
+    """A column of empty lists has no type."""
+    told, options = several()
+    nothing: list[Any] = [[]] * len(told)
+    said = told.set_column(told.column_names.index("prediction"), "prediction", pa.array(nothing))
+    result = write_run(tmp_path / "run", said, ["O", "B-PER", "B-LOC"], metrics={"loss": 0.3}, **options)
+    seen = view(result)
+    assert seen.sums.said.tolist() == [0, 0, 0]  # type: ignore[attr-defined]
+    assert seen.sums.there.tolist() == [20, 20, 20]  # type: ignore[attr-defined]
+    assert set(result.errors(3)["about"].str.split().str[-1]) == {"missing"}
 
 
 @pytest.mark.long

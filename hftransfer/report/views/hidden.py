@@ -42,6 +42,9 @@ class Sums:
 
     def add(self, start: int, column: Any) -> None:
         """column: the lists of mappings of rows from `start` on."""
+        if pa.types.is_null(column.type.value_type):  # every one of them is empty
+            self.missed.append(np.zeros(len(column)))
+            return
         token, said = (column.flatten().field(name) for name in ("token", "said"))
         surprise = column.flatten().field("surprise").to_numpy(zero_copy_only=False).astype(np.float64)
         right = pc.equal(token, said).to_numpy(zero_copy_only=False)

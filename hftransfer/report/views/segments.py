@@ -51,12 +51,15 @@ class Segments(View):
 
     def _counted(self, column: Any, size: int) -> NDArray[np.int64]:
         """(N, C, C) of lists of mappings."""
+        import pyarrow as pa
         import pyarrow.compute as pc
 
+        table = np.zeros((len(column), size, size), np.int64)
+        if pa.types.is_null(column.type.value_type):  # every one of them is empty
+            return table
         image = pc.list_parent_indices(column).to_numpy(zero_copy_only=False)
         label, said, pixels = (column.flatten().field(name) for name in ("label", "said", "pixels"))
         one, other = (rows.codes(each, self.result.labels) for each in (label, said))
-        table = np.zeros((len(column), size, size), np.int64)
         np.add.at(table, (image, one, other), pixels.to_numpy(zero_copy_only=False))
         return table
 

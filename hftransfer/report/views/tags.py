@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -15,9 +15,6 @@ from hftransfer.report.parts import Part, Picture, Table
 from hftransfer.report.reliability import Reliability
 from hftransfer.report.views.base import Row, View
 from hftransfer.report.views.classes import class_scores, confusions
-
-if TYPE_CHECKING:
-    pass
 
 Entity = tuple[int, int, str]
 """First word, last word + 1, type."""
