@@ -60,9 +60,14 @@ class Check:
         more = " ..." if len(self.labels) > LABELS else ""
         return f"; {len(self.labels)} {what}: {', '.join(self.labels[:LABELS])}{more}"
 
+    def _rows_told(self) -> list[tuple[str, str]]:
+        """`told`, and that nothing was found in the rows, where that is so."""
+        nothing = [("lint", "nothing found")] if self.examples and not self.lint else []
+        return self.told(besides_lint=True) + nothing
+
     def __str__(self) -> str:
         lint = [f"{one.severity:<12}{one.check}: {one.message}" for one in self.lint]
-        return "\n".join([*(f"{name:<12}{text}" for name, text in self.told(besides_lint=True)), *lint])
+        return "\n".join([*(f"{name:<12}{text}" for name, text in self._rows_told()), *lint])
 
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
         printer.text(str(self))
@@ -77,4 +82,4 @@ class Check:
             for one in self.lint
             if one.severity != "info"
         )
-        return f"<div>{html_facts(self.told(besides_lint=True))}{table}{found}</div>"
+        return f"<div>{html_facts(self._rows_told())}{table}{found}</div>"

@@ -126,10 +126,10 @@ class ReloadError(HFTransferError):
     """The saved model, loaded afresh, does not give the outputs of the model that was trained."""
 
 
-def nearest(name: str, names: Iterable[str]) -> str | None:
-    """The known name most like `name`, or None when nothing is close."""
+def nearest(name: str, names: Iterable[str], *, cutoff: float = 0.6) -> str | None:
+    """The known name most like `name`, or None when nothing is close. cutoff: from 0 to 1 (the same)."""
     matches = difflib.get_close_matches(
-        name.lower(), {known.lower(): known for known in names}, n=1, cutoff=0.6
+        name.lower(), {known.lower(): known for known in names}, n=1, cutoff=cutoff
     )
     return next((known for known in names if known.lower() == matches[0]), None) if matches else None
 

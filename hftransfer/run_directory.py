@@ -144,7 +144,7 @@ class RunDirectory:
             run_dir._check_resumable(recipe)
             run_dir._resumes = True
         elif path.is_dir() and any(not is_beside(one) for one in path.iterdir()):
-            what = "holds another run" if run_dir.recipe.exists() else "is not empty"
+            what = "holds a run already" if run_dir.recipe.exists() else "is not empty"
             raise RunDirectoryError(
                 f"the output folder {path} {what}",
                 hint=f"{ANOTHER}, or --resume (resume=True) to go on with the run that is there"

@@ -133,7 +133,7 @@ def test_result_json_reads_back_equal(result: Result) -> None:
 
 
 def test_a_place_that_is_taken_is_refused(result: Result, tmp_path: Path) -> None:
-    with pytest.raises(RunDirectoryError, match="holds another run"):
+    with pytest.raises(RunDirectoryError, match="holds a run already"):
         run(result.recipe, output=result.run_dir)
     (tmp_path / "note.txt").write_text("mine")
     with pytest.raises(RunDirectoryError, match="is not empty"):

@@ -10,7 +10,7 @@ import typer
 from hftransfer.cli.arguments import AsJson, RunArgument
 from hftransfer.cli.console import command, err, out, print_json
 from hftransfer.errors import InputError
-from hftransfer.hub import is_repo
+from hftransfer.hub import fetch, is_repo
 from hftransfer.runner import load_run
 
 
@@ -24,6 +24,7 @@ def command_line(
 ) -> None:
     """Draw a finished run: one HTML page that needs nothing else, and its plots as PNG files."""
     if output is None and is_repo(run):
+        fetch(run)  # what is nowhere is told before what is missing
         raise InputError(f"{run} lies on a hub, and not here", hint="say where the report goes: --output DIR")
     result = load_run(run)
     from hftransfer.report import check_place, write_report

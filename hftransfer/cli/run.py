@@ -178,9 +178,7 @@ def next_commands(result: Result, recipe: str) -> list[str]:
     return [
         f"hftransfer predict {run} {example}",
         f"hftransfer evaluate {run} --split validation",
-        f"hftransfer show {shlex.quote(recipe)}"
-        if Path(recipe).exists()
-        else f"hftransfer copy {recipe} mine.yaml",
+        f"hftransfer report {run}" if Path(recipe).exists() else f"hftransfer copy {recipe} mine.yaml",
     ]
 
 

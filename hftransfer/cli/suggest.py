@@ -7,6 +7,14 @@ from typing import Any
 
 from typer.core import TyperCommand, TyperGroup
 
+CALLED = {
+    "run": ("train", "fit", "finetune", "fine-tune"),
+    "evaluate": ("test", "score"),
+    "check": ("validate", "lint"),
+    "predict": ("infer", "inference"),
+    "push": ("publish", "upload"),
+}
+"""What other programs call our commands."""
 OVERRIDES = "overrides"
 """The parameter of a command that takes KEY=VALUE."""
 
@@ -20,7 +28,10 @@ class SuggestingCommand(TyperCommand):
             return super().parse_args(ctx, args)
         except Exception as error:
             option = getattr(error, "option_name", None)
-            if option is not None and any(one.name == OVERRIDES for one in self.params):
+            own = [text for one in self.params for text in one.opts if text.startswith("--")]
+            if option is None or any(text.startswith(option) for text in own):
+                raise  # `--out`: the parser knows the nearest itself
+            if any(one.name == OVERRIDES for one in self.params):
                 _add(error, _as_override(option, given))
             raise
 
@@ -35,6 +46,15 @@ class SuggestingGroup(TyperGroup):
         except Exception as error:
             if getattr(error, "option_name", None) is not None:
                 _add(error, self._after_the_command(given))
+            raise
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        try:
+            return super().resolve_command(ctx, args)
+        except Exception as error:
+            ours = next((name for name, others in CALLED.items() if args and args[0].lower() in others), None)
+            if ours is not None:
+                _add(error, f"`{args[0]}` is called `{ours}` here: hftransfer {' '.join([ours, *args[1:]])}")
             raise
 
     def _after_the_command(self, args: list[str]) -> str | None:

@@ -32,6 +32,12 @@ def sentences(found: Mapping[str, Any]) -> Iterator[str]:
         yield _against(one, found)
         if one["arm"] == RANDOM in improving and one["verdict"] == "better":
             yield "That was at its best after its last step: trained for longer it may come nearer."
+    gain = found.get("transfer_gain") or {}
+    if found.get("untaught") and gain.get("verdict") == "better":
+        yield (
+            f"{RANDOM} is not known to be better than a guess that costs nothing: it may have learned nothing, and the "
+            "gain is over that."
+        )
     cheapest = found["cheapest_within_noise"]
     if found["comparisons"] and cheapest is not None:
         yield f"Cheapest within noise of the best: {cheapest}."

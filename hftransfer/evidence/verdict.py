@@ -17,6 +17,7 @@
                             it is never the best of them that is compared. An arm was trained once, and is taken to vary
                             as much
     transfer_gain           of the comparisons, that with random-weights; null without it
+    untaught                whether random-weights is not known to be better than a guess that costs nothing
     cheapest_within_noise   of the best arm, and of those that are not known to be worse, the one that took the fewest
                             seconds
     seeds                   the run with every seed: seed, value, collapsed, run; mean and sd are theirs (sd: n - 1)
@@ -91,6 +92,7 @@ def facts(
         "left_out": {**left_out},
         "failed": {**failed},
     }
+    found["untaught"] = _untaught(arms, compared, guess)
     return {**found, "verdict": " ".join(sentences(found))}
 
 
@@ -201,6 +203,16 @@ def _seed(
     value = one.metrics[split].get(metric)
     above = value is not None and (guess is None or (value > guess if higher else value < guess))
     return {"seed": seed, "value": value, "collapsed": not above, "run": one.run or "."}
+
+
+def _untaught(arms: Sequence[Scored], compared: _Compared, guess: float | None) -> bool:
+    """Whether random-weights is there, and not known to be better than a guess that costs nothing."""
+    one = next((arm for arm in arms if arm.name == RANDOM), None)
+    value = None if one is None else compared.value([one])
+    if one is None or value is None or guess is None:
+        return False
+    low, high = compared.interval([one]) or (value, value)
+    return bool(low <= guess if compared.higher_is_better else high >= guess)
 
 
 def _cheapest(arms: Mapping[str, Sequence[Scored]], compared: _Compared) -> str | None:

@@ -12,6 +12,8 @@ from hftransfer.hub.remote import HubError, Tell, again, explained
 from hftransfer.locate import MODEL_CARD, RUN_RECIPE, RUN_RESULT
 
 DIGEST = re.compile(r"[0-9a-f]{64}")
+SHOWN = 10
+"""Runs that are named where another was looked for."""
 REPO = re.compile(r"[\w.-]+/[\w.-]+(@[\w./-]+)?")
 
 
@@ -52,10 +54,14 @@ def fetch(repo: str, tell: Tell = lambda text: None) -> Path:
 
 
 def _near(name: str) -> str | None:
-    """What `runs/frozn` may have meant, where a folder `runs` is here."""
+    """What `runs/frozn` may have meant, where a folder `runs` is here; else what that holds."""
     folder = Path(name).parent
-    close = nearest(Path(name).name, [one.name for one in folder.iterdir()]) if folder.is_dir() else None
-    return f"did you mean `{folder / close}`?" if close else None
+    there = sorted(one.name for one in folder.iterdir() if one.is_dir()) if folder.is_dir() else []
+    close = nearest(Path(name).name, there)
+    if close or not there:
+        return f"did you mean `{folder / close}`?" if close else None
+    more = f" and {len(there) - SHOWN} more" if len(there) > SHOWN else ""
+    return f"the folder {folder} holds {', '.join(there[:SHOWN])}{more}"
 
 
 def _downloaded(name: str, revision: str | None) -> Path:

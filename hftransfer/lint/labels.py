@@ -139,12 +139,13 @@ def variants(pool: Pool) -> list[Finding]:
         return []
     alike: dict[str, list[int]] = {}
     for number, label in enumerate(pool.splits.labels):
-        alike.setdefault(_folded(label), []).append(number)
+        alike.setdefault(folded(label), []).append(number)
     several = [group for group in alike.values() if len(group) > 1]
     if not several:
         return []
     total = np.sum([*counts.values()], axis=0)
-    rows = sum(int(total[group].sum()) for group in several)
+    # Of each, all but the commonest: so many rows there are to be mended.
+    rows = sum(int(total[group].sum() - total[group].max()) for group in several)
     shown = "; ".join(
         ", ".join(f"`{pool.splits.labels[one]}` ({total[one]} rows)" for one in group)
         for group in several[:3]
@@ -163,6 +164,7 @@ def variants(pool: Pool) -> list[Finding]:
     ]
 
 
-def _folded(label: str) -> str:
+def folded(label: str) -> str:
+    """A label without what sets variants of it apart."""
     text = unicodedata.normalize("NFKC", label).casefold().strip()
     return NOTHING_BETWEEN.sub(" ", text)

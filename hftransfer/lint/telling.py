@@ -8,6 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from hftransfer.lint.findings import Finding
+from hftransfer.lint.labels import folded
 from hftransfer.lint.pool import Pool, codes, column, positions
 
 if TYPE_CHECKING:
@@ -104,13 +105,17 @@ def order(pool: Pool) -> list[Finding]:
 
 
 def _labels(pool: Pool) -> Codes | None:
-    """(N,) classes of the training rows, or numbers for their sets of labels, where there is enough to tell."""
+    """(N,) classes of the training rows, variants of a label as one, or numbers for their sets of labels, where there
+    is enough to tell."""
     import numpy as np
 
     if pool.kind not in ("class", "classes"):
         return None
     told = [pool.targets[row] for row in pool.rows_of("train").tolist()]
-    _, labels = np.unique(told if pool.kind == "class" else codes(told), return_inverse=True)
+    names = [folded(one) for one in pool.splits.labels]
+    _, labels = np.unique(
+        [names[one] for one in told] if pool.kind == "class" else codes(told), return_inverse=True
+    )
     return labels if len(labels) >= FEW and np.bincount(labels).max() < COMMON * len(labels) else None
 
 

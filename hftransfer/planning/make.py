@@ -205,8 +205,9 @@ def _seconds(
     beside = seconds["score"]
     if isinstance(job.strategy, Frozen):
         beside = sum(seconds.values()) - seconds["data"]
-        if asking is not None and job.compute.device.type == "cpu":  # where it takes a core from the backbone
-            seconds["features"] += min(rehearsal.starting, beside) / CPU_THREADS
+        # There it takes a core from the backbone, as long as that is asked: of features that are kept, it is not.
+        if asking is not None and job.compute.device.type == "cpu":
+            seconds["features"] += min(rehearsal.starting, beside, asked * asking.share) / CPU_THREADS
     seconds["save"] = max(0.0, rehearsal.starting - beside) + spent["save"]
     return {**seconds, "total": sum(seconds.values())}
 

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel
 
 from hftransfer.errors import Problem, nearest
+from hftransfer.recipe.data import SPLITS
 from hftransfer.recipe.expect import Expected, of_field
 from hftransfer.recipe.foreign import ours
 from hftransfer.recipe.parts import PartOf
 from hftransfer.recipe.yaml import Key
 
 TOP = "the top level"
+SOURCE_OF_A_SPLIT = (
+    "beside other keys the rows of a split stand in `source`: {{source: {{{0}: ...}}, columns: ...}}"
+)
 
 
 def unknown_key(
@@ -31,7 +35,9 @@ def unknown_key(
     foreign = ours(name)
     close = nearest(name, here)
     hint, target = None, None
-    if homes and len({_section(key) for key in homes}) <= 3:
+    if path[:-1] == ("data",) and name in SPLITS and not _is_share(written, name):
+        hint, target = SOURCE_OF_A_SPLIT.format(name), "data.source"
+    elif homes and len({_section(key) for key in homes}) <= 3:
         hint, target = _belongs(name, homes), homes[0]
     elif foreign is not None:
         hint, target = _called(name, foreign.key, foreign.note, prefix), foreign.key
@@ -43,6 +49,10 @@ def unknown_key(
     else:
         hint = f"known here: {', '.join(here)}" if here else None
     return Problem(".".join(map(str, path)), f"unknown key `{name}`", hint), target
+
+
+def _is_share(written: Any, name: str) -> bool:
+    return isinstance(written, Mapping) and isinstance(written.get(name), int | float)
 
 
 def key_like(name: str, root: type[BaseModel]) -> str | None:

@@ -47,9 +47,11 @@ def _plain(result: Result) -> str:
     name, score = free
     text += f" The guess that costs nothing ({name}) scores {score:.3f}"
     if not interval:
-        return f"{text}."
+        above = values[metric] > score if METRICS.get(metric).higher_is_better else values[metric] < score
+        return f"{text}." if above else f"{text}: the model does no better than that."
     if interval[0] <= score <= interval[1]:
-        return f"{text}, which lies within that interval: these rows do not show that the model has learned anything."
+        text += ", which lies within that interval"
+        return f"{text}: by {metric} alone these rows do not show the model to be better."
     better = (score < interval[0]) == METRICS.get(metric).higher_is_better
     return f"{text}." if better else f"{text}: the model is worse than that."
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,6 +39,7 @@ class MemorySource(Source):
     def __init__(self, value: Any) -> None:
         """value: see EXPECTED. Raises RecipeError when it is something else."""
         super().__init__()
+        self._named = _is_mapping(value)
         self.folder = Path.cwd()
         self.splits: dict[str, Any] = (
             {str(name): rows for name, rows in value.items()} if _is_mapping(value) else {"train": value}
@@ -56,14 +57,29 @@ class MemorySource(Source):
         """How many rows there are in memory."""
         return f"{sum(len(rows) for rows in self.splits.values())} rows in memory"
 
+    def describe_split(self, split: str) -> str:
+        """The table; by its name, where it was given one: a table that is scored is no `train`."""
+        return f"`{split}` in memory" if self._named else "the table in memory"
+
+    def where(self, split: str, rows: Sequence[int]) -> str:
+        """See Source.where."""
+        told = super().where(split, rows)
+        return told if self._named else told.replace(f" of `{split}`", "")
+
     def check(self) -> None:
         """Raises DataError for a split without rows."""
         empty = [name for name, rows in self.splits.items() if len(rows) == 0]
         if empty:
+            gone = all(
+                _is(rows, "pandas", "DataFrame") and not len(rows.columns) for rows in self.splits.values()
+            )
             raise DataError(
                 f"{self.describe()}: no rows for {some(empty)}",
+                # The recipe of a finished run has such a table in the place of its rows.
                 hint="a run does not keep rows that were in memory: to go on with its recipe, give them again: "
-                'ht.Recipe(**{**dict(result.recipe), "data": {"source": ..., "columns": ...}})',
+                'ht.Recipe(**{**dict(result.recipe), "data": {"source": ..., "columns": ...}})'
+                if gone
+                else "look at what was left out on the way to this table",
             )
 
     def load(self, columns: Collection[str] | None = None) -> dict[str, datasets.Dataset]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from hftransfer.errors import DataError, Problem, RecipeError, asked_by, did_you_mean, nearest
@@ -20,6 +20,9 @@ FILES = {medium.column: medium for medium in MEDIA}
 
 TOGETHER = ("classes", "numbers", "texts", "choices")
 """Kinds that several columns may fill together."""
+
+Names = str | tuple[str, ...]
+"""The column of a source that fills a role, or several that do so together (one a label)."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,12 @@ class Place:
     theirs: str
     others: tuple[tuple[str, str], ...]
     """The other (ours, theirs) in use: what is left when this split is left out."""
+    columns: Mapping[str, Names] = field(default_factory=dict, compare=False)
+    """Role -> what the source calls it, once that is settled."""
+
+    def called(self, role: str) -> str:
+        """What fills a role, by the name that whoever made the rows knows it under."""
+        return ", ".join(names_in(self.columns.get(role, role)))
 
     @property
     def leave_out(self) -> str | None:
@@ -67,10 +76,6 @@ def written(name: str) -> str:
     return (
         name if name.replace("_", "").replace("-", "").isalnum() and not name.isdigit() else json.dumps(name)
     )
-
-
-Names = str | tuple[str, ...]
-"""The column of a source that fills a role, or several that do so together (one a label)."""
 
 
 def names_in(names: Names) -> tuple[str, ...]:
@@ -141,45 +146,71 @@ def map_roles(
         for name in names_in(asked[role])
     }
     roles: dict[str, Names] = {}
-    missing: list[DataError] = []
+    missing: list[tuple[str, str]] = []
     for role, column in columns.items():
         settled = column.required or role in data.columns
         gone = [name for name in names_in(asked[role]) if name not in there]
         if settled and gone:
-            free = [one for one in there if one not in claimed]
-            missing += [_missing(place, role, column, name, there, free) for name in gone]
-            continue
+            missing += [(role, name) for name in gone]
         # An optional role does not take by its mere name what another role was given.
-        if settled or (not gone and asked[role] not in claimed):
+        elif settled or (not gone and asked[role] not in claimed):
             roles[role] = asked[role]
     if missing:
-        *before, last = missing
-        raise DataError("\n".join([*map(str, before), last.message]), hint=last.hint, key=missing[0].key)
+        free = [one for one in there if one not in claimed]
+        raise _missing(place, missing, columns, there, _meant(missing, free, columns, data))
     return roles
 
 
+ALIKE = 0.75
+"""How like a role's own name a column's must be: nobody has written it, so that it is no slip of the pen."""
+
+
+def _meant(
+    missing: list[tuple[str, str]], free: list[str], columns: Mapping[str, Column], data: DataSection
+) -> dict[str, str]:
+    """Role -> the column that was probably meant by a name that is not there; no column is meant twice."""
+    meant: dict[str, str] = {}
+    for role, name in missing:
+        left = [one for one in free if one not in meant.values()]
+        close = nearest(name, left) if role in data.columns else nearest(name, left, cutoff=ALIKE)
+        if close is None and len(left) == len(missing) == 1 and columns[role].kind not in FILES:
+            close = left[0]
+        if close is not None:
+            meant.setdefault(role, close)
+    return meant
+
+
 def _missing(
-    place: Place, role: str, column: Column, name: str, there: list[str], free: list[str]
+    place: Place,
+    missing: list[tuple[str, str]],
+    columns: Mapping[str, Column],
+    there: list[str],
+    meant: Mapping[str, str],
 ) -> DataError:
-    for_role = "" if name == role else f" (for the task's `{role}`)"
-    close = nearest(name, free) or (free[0] if len(free) == 1 and column.kind not in FILES else None)
-    named = written(close) if close else "COLUMN"
-    hint = f"write which one it is: data.columns: {{{role}: {named}}}"
-    hint += f", or to evaluate and predict: --column {role}={named}"
+    """missing: (role, the name that is not there)."""
+    told = [f"`{name}`" + ("" if name == role else f" (for the task's `{role}`)") for role, name in missing]
+    roles = list(dict.fromkeys(role for role, _ in missing))
+    named = {role: written(meant[role]) if role in meant else "COLUMN" for role in roles}
+    which = "which one it is" if len(roles) == 1 else "which they are"
+    hint = f"write {which}: data.columns: {{{', '.join(f'{role}: {name}' for role, name in named.items())}}}"
+    hint += (
+        f", or to evaluate and predict: {' '.join(f'--column {role}={name}' for role, name in named.items())}"
+    )
     if isinstance(place.source, MemorySource):  # then it is Python that is written
-        said = json.dumps({role: close or "COLUMN"}, ensure_ascii=False)
-        hint = f'write which one it is: data={{"source": ..., "columns": {said}}}, or to evaluate: columns={said}'
-        if place.source.index_named(place.theirs, name):
+        said = json.dumps({role: meant.get(role, "COLUMN") for role in roles}, ensure_ascii=False)
+        hint = f'write {which}: data={{"source": ..., "columns": {said}}}, or to evaluate: columns={said}'
+        if any(place.source.index_named(place.theirs, name) for _, name in missing):
             hint = "that is the data frame's index: give frame.reset_index()"
-    if column.kind in FILES and close is None:
-        hint += f" ({FILES[column.kind].many} are paths or bytes), or name a folder of class folders"
-        hint += "; texts need a text task"
+    medium = next((FILES[columns[role].kind] for role in roles if columns[role].kind in FILES), None)
+    if medium is not None and not meant:
+        hint += (
+            f" ({medium.many} are paths or bytes), or name a folder of class folders; texts need a text task"
+        )
     mark = next((sign for sign in (",", ";", "\t", "|") if len(there) == 1 and sign in there[0]), None)
     if mark:
         hint = f"is it separated by another character? write data.delimiter: {json.dumps(mark)}"
-    hint = "; ".join(part for part in (hint, place.leave_out) if part)
     return DataError(
-        f"{place} has no column `{name}`{for_role}; its columns: {some(there, 30)}",
-        hint=hint,
-        key=key_of(role),
+        f"{place} has no column {' and no column '.join(told)}; its columns: {some(there, 30)}",
+        hint="; ".join(part for part in (hint, place.leave_out) if part),
+        key=key_of(roles[0]),
     )

@@ -65,9 +65,9 @@ def list_names(rows: datasets.Dataset, place: Place, name: str) -> Names:
         or pa.types.is_fixed_size_list(values.type)
     ):
         raise DataError(
-            f"the column `{name}` of {place} holds {values.type}, not lists of labels",
+            f"the column `{place.called(name)}` of {place} holds {values.type}, not lists of labels",
             hint='write lists, as in jsonl: {"text": "...", "'
-            + name
+            + place.called(name)
             + '": ["a", "b"]}; or name one column of 0 and 1 for '
             "every label: data.columns: {label: [a, b]}",
         )
@@ -97,7 +97,7 @@ def _json_lists(values: pa.ChunkedArray, place: Place, name: str) -> pa.ChunkedA
         lists.append(None if one is None else named)
     if bad:
         raise DataError(
-            f"{len(bad)} of {len(lists)} rows of {place} have no list of labels in `{name}`: "
+            f"{len(bad)} of {len(lists)} rows of {place} have no list of labels in `{place.called(name)}`: "
             f"{place.source.where(place.theirs, bad)}",
             hint='write a JSON list in the cell (["a", "b"]), or name one column of 0 and 1 for every label: '
             "data.columns: {label: [a, b]}",
@@ -170,15 +170,17 @@ def choose_labels(
     class only, or as many classes as a column of texts or ids would have.
     """
     seen = names.values.unique().to_pylist()
-    own, count = names.own, len(seen)
+    own, count, called = names.own, len(seen), place.called(name)
     if given is None and own is None and _too_many(count, len(names.values)):
         raise _wrong_kind(place, name, f"{count} different values in {len(names.values)} rows")
     if not count:
-        raise DataError(f"no row of {place} has a label in `{name}`", hint=f"is `{name}` the right column?")
+        raise DataError(
+            f"no row of {place} has a label in `{called}`", hint=f"is `{called}` the right column?"
+        )
     if count == 1 and names.rows is None:
         raise DataError(
             f"every row of {place} has the same label, `{seen[0]}`: there is nothing to tell apart",
-            hint=f"is `{name}` the right column? data.columns says which is which",
+            hint=f"is `{called}` the right column? data.columns says which is which",
         )
     labels = tuple(given) if given is not None else own or _sorted(seen)
     findings = []
@@ -197,10 +199,11 @@ def class_ids(
     name: str,
     *,
     allowed: NDArray[np.int64] | None = None,
+    known_as: str = "listed",
 ) -> NDArray[np.int64]:
     """The class id of every label, (M,). Raises DataError naming rows and labels that are not among `labels`.
 
-    allowed: the ids that may occur, by default all.
+    allowed: the ids that may occur, by default all. known_as: what `labels` are, where all may occur.
     """
     import numpy as np
     import pyarrow as pa
@@ -219,8 +222,8 @@ def class_ids(
     hint += [f"labels: {some(known)}"]
     hint += [place.leave_out] if place.leave_out else []
     raise DataError(
-        f"{len(where)} of {names.count} rows of {place} have a label in `{name}` that is not among those "
-        f"{'seen in training' if allowed is not None else 'listed'}: {some(strange, 5)} "
+        f"{len(where)} of {names.count} rows of {place} have a label in `{place.called(name)}` that is not among those "
+        f"{'seen in training' if allowed is not None else known_as}: {some(strange, 5)} "
         f"({place.source.where(place.theirs, where)})",
         hint="; ".join(hint),
     )
@@ -247,22 +250,24 @@ def _all_labelled(
     if parents is not None:
         bad = np.unique(parents[bad])
         raise DataError(
-            f"{len(bad)} rows of {place} have a label in `{name}` that is {what}: "
+            f"{len(bad)} rows of {place} have a label in `{place.called(name)}` that is {what}: "
             f"{place.source.where(place.theirs, bad.tolist())}",
             hint="name or remove these labels; nothing is dropped silently",
         )
     if len(bad) == len(missing):
-        raise DataError(f"{place} has no labels: `{name}` is {what} in all its rows", hint=place.leave_out)
+        raise DataError(
+            f"{place} has no labels: `{place.called(name)}` is {what} in all its rows", hint=place.leave_out
+        )
     raise DataError(
-        f"{len(bad)} of {len(missing)} rows of {place} have no label in `{name}` ({what}): "
+        f"{len(bad)} of {len(missing)} rows of {place} have no label in `{place.called(name)}` ({what}): "
         f"{place.source.where(place.theirs, bad.tolist())}",
-        hint=f"label or remove these rows{place.without(name)}; nothing is dropped silently",
+        hint=f"label or remove these rows{place.without(place.called(name))}; nothing is dropped silently",
     )
 
 
 def _wrong_kind(place: Place, name: str, what: str, other: str = "") -> DataError:
     return DataError(
-        f"the column `{name}` of {place} does not look like labels: it holds {what}",
+        f"the column `{place.called(name)}` of {place} does not look like labels: it holds {what}",
         hint="a label is a text or a whole number that many rows share; data.columns says which column it is "
         f"(if these are the labels, list them in data.labels){other}",
     )

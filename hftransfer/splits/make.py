@@ -15,6 +15,7 @@ from hftransfer.splits.choose import choose_splits
 from hftransfer.splits.columns import Column, Names, Place, check_columns, key_of, map_roles, names_in
 from hftransfer.splits.groups import SINGLE, Grouping, Groups, drawn_together, groups_by
 from hftransfer.splits.kinds import KINDS
+from hftransfer.splits.labels import label_names
 from hftransfer.splits.made import OneSplit, Splits
 from hftransfer.splits.nested import outer, reach_into
 from hftransfer.splits.parts import Part, Parts
@@ -69,6 +70,7 @@ def make_splits(
     needed = {role: columns[role] for role in map_roles(places["train"], names["train"], data, columns)}
     needed = {role: replace(column, required=True) for role, column in needed.items()}
     roles = {ours: map_roles(place, names[ours], data, needed) for ours, place in places.items()}
+    places = {ours: replace(place, columns=roles[ours]) for ours, place in places.items()}
     unused = _unused(names["train"], roles["train"])
     group = data.hold_out.group
     findings += _ignored_columns([name for name in unused if name != group])
@@ -124,6 +126,7 @@ def read_split(
         raise DataError(f"{source.describe()} has no split `{theirs}`", hint=did_you_mean(theirs, loaded))
     place = Place(source, theirs, theirs, ())
     roles = map_roles(place, loaded[theirs].column_names, data, columns)
+    place = replace(place, columns=roles)
     needed = {role: columns[role] for role in roles}
     group = data.hold_out.group
     unused = _unused(loaded[theirs].column_names, roles)
@@ -175,14 +178,24 @@ def _prepare(
         rows = rows.flatten_indices(keep_in_memory=True)
     renamed = {names: role for role, names in roles.items() if isinstance(names, str)}
     joined = {}
+    wrong: list[DataError] = []
     for role, names in roles.items():
         kind = columns[role].kind
-        with asked_by(key_of(role)):
-            if not isinstance(names, str):
-                joined[role] = together(rows, names, kind, place)
-            elif kind in KINDS:
-                rows, noticed = KINDS[kind].read(rows, place, names)
-                findings += noticed
+        try:
+            with asked_by(key_of(role)):
+                if not isinstance(names, str):
+                    joined[role] = together(rows, names, kind, place)
+                elif kind in KINDS:
+                    rows, noticed = KINDS[kind].read(rows, place, names)
+                    findings += noticed
+                elif kind == "class" and wrong:  # else it is looked at when the labels are named
+                    label_names(rows, place, names)
+        except DataError as error:
+            wrong.append(error)
+    if wrong:
+        *before, last = wrong
+        told = "\n".join([*map(str, before), last.message])
+        raise DataError(told, hint=last.hint, key=wrong[0].key) from last
     # Last, since a column may have another role's name.
     rows = rows.select_columns(list(renamed))
     rows = rows.rename_columns({name: role for name, role in renamed.items() if name != role})

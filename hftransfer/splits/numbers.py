@@ -31,7 +31,8 @@ def numbers(rows: datasets.Dataset, place: Place, role: str) -> NDArray[np.float
     odd = [row for row, one in enumerate(read) if len(one) != count]
     if odd:
         raise DataError(
-            f"{len(odd)} of {len(values)} rows of {place} have not {count} numbers in `{role}`, as its first row has: "
+            f"{len(odd)} of {len(values)} rows of {place} have not {count} numbers in `{place.called(role)}`, "
+            "as its first row has: "
             f"{place.source.where(place.theirs, odd)}"
         )
     return np.array(read, dtype=np.float64)
@@ -40,7 +41,7 @@ def numbers(rows: datasets.Dataset, place: Place, role: str) -> NDArray[np.float
 def no_numbers(bad: Sequence[int], values: Sequence[Any], place: Place, name: str) -> DataError:
     """The error for these rows of a column `values`."""
     return DataError(
-        f"{len(bad)} of {len(values)} rows of {place} have no number in `{name}`: "
+        f"{len(bad)} of {len(values)} rows of {place} have no number in `{place.called(name)}`: "
         f"{place.source.where(place.theirs, bad)} (found {values[bad[0]]!r})",
         hint="a target is a finite number, written with a point; is it the right column?",
     )
@@ -49,7 +50,9 @@ def no_numbers(bad: Sequence[int], values: Sequence[Any], place: Place, name: st
 def check_count(values: NDArray[np.float64], count: int, place: Place, role: str, whose: str) -> None:
     """Raise DataError unless there are `count` numbers a row. whose: who has so many, in words."""
     if values.shape[1] != count:
-        raise DataError(f"`{role}` of {place} holds {values.shape[1]} numbers a row, but {whose} {count}")
+        raise DataError(
+            f"`{place.called(role)}` of {place} holds {values.shape[1]} numbers a row, but {whose} {count}"
+        )
 
 
 def target_names(count: int, names: Names, given: Sequence[str] | None) -> tuple[str, ...]:

@@ -26,7 +26,7 @@ def reference_texts(rows: datasets.Dataset, place: Place, role: str) -> tuple[pa
         is_kind(inner) for is_kind in (pa.types.is_string, pa.types.is_large_string, pa.types.is_null)
     ):
         raise DataError(
-            f"the column `{role}` of {place} holds {kind}, not texts",
+            f"the column `{place.called(role)}` of {place} holds {kind}, not texts",
             hint="is it the right column? a cell is a text or a list of texts; of a struct name the field: "
             "`translation.de`",
         )
@@ -35,13 +35,13 @@ def reference_texts(rows: datasets.Dataset, place: Place, role: str) -> tuple[pa
     bad = [row for row, one in enumerate(lists) if not one or not all(text and text.strip() for text in one)]
     if bad:
         raise DataError(
-            f"{len(bad)} of {len(lists)} rows of {place} have no text in `{role}`, or an empty one: "
+            f"{len(bad)} of {len(lists)} rows of {place} have no text in `{place.called(role)}`, or an empty one: "
             f"{place.source.where(place.theirs, bad)}",
             hint="fill or remove these rows; nothing is dropped silently",
         )
     several = sum(len(one) > 1 for one in lists)
     findings = (
-        f"{place.ours}: {several} of {len(lists)} rows have several texts in `{role}`: the first is trained on, "
-        "all are scored against",
+        f"{place.ours}: {several} of {len(lists)} rows have several texts in `{place.called(role)}`: "
+        "the first is trained on, all are scored against",
     )
     return pa.array(lists, pa.list_(pa.string())), findings if several else ()

@@ -154,7 +154,7 @@ def read_targets(
     names = _names(kind, rows, place, role)
     if kind == "tags":
         names = known_tags(names, labels)
-    return _by_row(class_ids(names, labels, place, role), names)
+    return _by_row(class_ids(names, labels, place, role, known_as="the model knows"), names)
 
 
 def _names(kind: str, rows: datasets.Dataset, place: Place, role: str) -> Names:

@@ -92,6 +92,11 @@ def test_help_and_version() -> None:
     [
         (["rnu", "quickstart"], "No such command 'rnu'"),
         (["run", "quickstart", "--ouput", "x"], "No such option: --ouput"),
+        (["run", "quickstart", "--out", "x"], "(Possible options: --output)"),
+        (
+            ["train", "quickstart", "--resume"],
+            "`train` is called `run` here: hftransfer run quickstart --resume",
+        ),
         (["list", "recipe"], "did you mean `recipes`?"),
         (["run", "quickstart", "--epochs", "1"], "training.epochs=1"),
         (["check", "quickstart", "--training.epochs=1"], "training.epochs=1"),

@@ -175,7 +175,7 @@ def test_labels_are_shown_as_they_are(session: Session) -> None:
 
 def test_a_taken_output_and_a_changed_recipe_are_refused(session: Session) -> None:
     before = (session.run_dir / "result.json").read_bytes()
-    refused(invoke("run", session.recipe, "--output", session.run_dir), "holds another run", "--resume")
+    refused(invoke("run", session.recipe, "--output", session.run_dir), "holds a run already", "--resume")
     refused(
         invoke("run", session.recipe, "training.seed=3", "--output", session.run_dir, "--resume"),
         "started with another recipe: seed: 3",

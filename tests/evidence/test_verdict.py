@@ -119,6 +119,7 @@ def test_transfer_gain_and_negative_transfer(tmp_path: Path, right: int, said: s
     may = "That was at its best after its last step: trained for longer it may come nearer."
     assert (may in longer["verdict"]) == (right == 200)
     assert may not in found["verdict"]
+    assert ("it may have learned nothing, and the gain is over that" in found["verdict"]) == (right == 200)
     assert found["transfer_gain"]["difference"] == pytest.approx((320 - right) / ROWS)
 
 

@@ -155,7 +155,7 @@ def test_an_error_of_another_kind_keeps_its_frames(kernel: Kernel) -> None:
 
 def test_a_wrong_column_is_answered_in_python(kernel: Kernel) -> None:
     shown = kernel("ht.run(ht.Recipe(**{**dict(recipe), 'data': messages}))")
-    assert shown.error.startswith("DataError: `train` of 300 rows in memory has no column `label`")
+    assert shown.error.startswith("DataError: the table in memory has no column `label`")
     assert 'data={"source": ..., "columns": {"label": "intent"}}' in shown.error
     assert "failed after " in shown.texts[0]
 

@@ -157,6 +157,9 @@ def test_a_run_whose_name_is_nearly_right(tmp_path: Path, monkeypatch: pytest.Mo
         ht.load_run("runs/text-frozn")
     assert error.value.hint == "did you mean `runs/text-frozen`?"
     with pytest.raises(InputError) as error:
+        ht.load_run("runs/sst2")
+    assert error.value.hint == "the folder runs holds text-frozen"
+    with pytest.raises(InputError) as error:
         ht.load_run("me/text-frozn")
     assert "check the name and the network" in str(error.value.hint)
 
@@ -187,7 +190,8 @@ def slips(frame: pd.DataFrame) -> dict[str, tuple[Any, str, str]]:
         "no label": (frame.assign(label=frame.label.mask(first)), "no label", "frame.dropna(subset=['label'])"),
         "fractions": (frame.assign(label=np.linspace(0, 1, 40)), "fractions", "problem_type: regression"),
         "lists": (frame.assign(label=[["a"]] * 40), "list", "problem_type: multi_label_classification"),
-        "empty": (frame.iloc[:0], "no rows", "a run does not keep rows that were in memory"),
+        "empty": (frame.iloc[:0], "no rows", "look at what was left out"),
+        "of a run": (pd.DataFrame(), "no rows", "a run does not keep rows that were in memory"),
     }  # fmt: skip
 
 

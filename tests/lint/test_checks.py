@@ -147,6 +147,23 @@ def test_variants_of_a_label(labels: tuple[str, ...], alike: bool) -> None:
         one = found(findings, "label-variants")
         assert f"`{labels[0]}` (27 rows)" in one.message
         assert one.severity == "warning"
+        several = [labels.index(label) for label in labels if label not in ("no", "bad")]
+        assert (
+            one.rows == sum(27 if place < 2 else 26 for place in several) - 27
+        )  # without the commonest of them
+
+
+def test_an_id_is_not_hidden_by_variants_of_the_label() -> None:
+    labels = ("Yes", "yes ", "no")
+    train = [
+        {"text": text, "label": labels[n % 3], "id": f"{labels[n % 3][0].lower()}{n}"}
+        for n, text in enumerate(texts(60))
+    ]
+    findings = look({"train": train, "validation": train[:20]}, accept=1)
+    assert (
+        "the column `id` tells the label by its value without digits"
+        in found(findings, "label-in-column").message
+    )
 
 
 class TestMissingLabels:

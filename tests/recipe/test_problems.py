@@ -33,6 +33,13 @@ def problems_of(tmp_path: Path, text: str, *overrides: str) -> list[Problem]:
 # text, key, line, words of the message, words of the hint
 BROKEN: list[tuple[str, str, int | None, str, str | None]] = [
     # keys
+    (
+        "checkpoint: some/model\ndata: {train: a.csv, columns: {text: said}}\ntask: text-classification\n",
+        "data.train",
+        2,
+        "unknown key `train`",
+        "{source: {train: ...}, columns: ...}",
+    ),
     (f"{HEAD}epochs: 3\n", "epochs", 4, "unknown key `epochs`", "`epochs` belongs in `training`"),
     (f"{HEAD}rank: 3\n", "rank", 4, "unknown key", "is an option of the strategy `lora`"),
     (

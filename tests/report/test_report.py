@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from hftransfer.report import view
 from hftransfer.report.images import contact_sheet
 from hftransfer.report.parts import Part, Picture, Say, Table
 from hftransfer.report.reliability import Reliability
+from hftransfer.report.verdict import verdict
 from hftransfer.report.views.tags import compared
 
 HARMLESS = {
@@ -363,3 +365,29 @@ def test_images_are_looked_up_in_the_source_again_or_that_they_are_gone_is_said(
     assert isinstance(seen, Say)
     assert seen.warning
     assert "cannot be shown" in seen.text
+
+
+@pytest.mark.parametrize(
+    ("metric", "value", "interval", "guess", "said"),
+    [
+        ("mse", 2.28, (2.15, 2.41), 2.34, "by mse alone these rows do not show the model to be better."),
+        ("mse", 2.0, (1.9, 2.1), 2.34, "scores 2.340."),
+        ("accuracy", 0.4, (0.3, 0.5), 0.6, "the model is worse than that."),
+        ("rougeL", 0.224, None, 0.25, "the model does no better than that."),
+        ("rougeL", 0.3, None, 0.25, "scores 0.250."),
+        ("mse", 2.0, None, 2.0, "the model does no better than that."),
+    ],
+)
+def test_what_a_run_without_evidence_comes_to(
+    metric: str, value: float, interval: Any, guess: float, said: str
+) -> None:
+    """A score within the interval of another says little: the rows are the same, and other metrics may tell."""
+    one: Any = SimpleNamespace(
+        to_dict=dict,
+        recipe=SimpleNamespace(metrics=[metric]),
+        metrics={"test": {metric: value}},
+        intervals={"test": {metric: interval}},
+        baselines={"mean": {"test": {metric: guess}}},
+        examples={"test": 100},
+    )
+    assert verdict(one).endswith(said)

@@ -85,8 +85,26 @@ class TestColumns:
         )
 
     def test_all_columns_that_are_not_there_are_told_at_once(self) -> None:
-        with pytest.raises(DataError, match=r"(?s)has no column `txt`.*has no column `lbl`"):
+        with pytest.raises(DataError, match=r"(?s)has no column `txt`.* and no column `lbl`"):
             split(table(), columns={"text": "txt", "label": "lbl"})
+
+    def test_a_role_that_nobody_has_mapped_is_not_guessed_from_a_few_letters(self) -> None:
+        """`Intent` shares letters with `text`, and is the label."""
+        rows = [{"id": i, "Utterance": f"text {i}", "Intent": "ab"[i % 2]} for i in range(20)]
+        with pytest.raises(DataError, match="has no column `text` and no column `label`") as error:
+            split(rows)
+        assert '"columns": {"text": "COLUMN", "label": "COLUMN"}' in str(error.value.hint)
+        with pytest.raises(DataError) as error:
+            split(rows, columns={"text": "utterance", "label": "intents"})
+        assert '"columns": {"text": "Utterance", "label": "Intent"}' in str(error.value.hint)
+
+    def test_rows_are_told_by_the_columns_that_the_table_has(self) -> None:
+        rows = [{"said": f"text {i}", "meant": "ab"[i % 2] if i else None} for i in range(20)]
+        with pytest.raises(
+            DataError, match="1 of 20 rows of the table in memory have no label in `meant`"
+        ) as error:
+            split(pd.DataFrame(rows), columns={"text": "said", "label": "meant"})
+        assert "frame.dropna(subset=['meant'])" in str(error.value.hint)
 
     def test_a_mapped_column_that_is_not_there(self) -> None:
         with pytest.raises(DataError, match=r"has no column `txt` \(for the task's `text`\)"):
@@ -98,7 +116,7 @@ class TestColumns:
 
     def test_a_column_that_only_train_has(self) -> None:
         rows = [{**row, "text_pair": "p"} for row in table()]
-        with pytest.raises(DataError, match=r"`test` of .* has no column `text_pair`") as error:
+        with pytest.raises(DataError, match=r"`test` in memory has no column `text_pair`") as error:
             split({"train": rows, "test": table(4)})
         assert "data.splits: {train: train}" in str(error.value.hint)
 
@@ -129,9 +147,20 @@ class TestTexts:
         rows = table()
         rows[3]["text"] = rows[7]["text"] = nothing
         with pytest.raises(
-            DataError, match=r"2 of 20 rows of .* have no text in `text`: rows 4, 8 of `train`"
+            DataError, match=r"2 of 20 rows of .* have no text in `text`: rows 4, 8 \(counted"
         ):
             split(rows)
+
+    def test_rows_without_a_text_and_without_a_label_are_told_at_once(self, tmp_path: Path) -> None:
+        path = write(tmp_path / "rows.csv", "said,meant\na,x\n,y\nb,\n")
+        with pytest.raises(DataError) as error:
+            split(path, columns={"text": "said", "label": "meant"})
+        first, fill, second, label = str(error.value).splitlines()
+        assert "no text in `said`: line 3 of rows.csv" in first
+        assert "no label in `meant` (empty): line 4 of rows.csv" in second
+        assert fill.startswith("  fill or remove")
+        assert label.startswith("  label or remove")
+        assert error.value.key == "data.columns.text"
 
     def test_lines_of_a_file(self, tmp_path: Path) -> None:
         path = write(tmp_path / "rows.csv", 'text,label\n"a\nb",x\n,y\nNA,x\n')

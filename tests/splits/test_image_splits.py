@@ -115,7 +115,7 @@ def test_only_the_rows_in_use_are_looked_at(folder: Path) -> None:
 def test_a_row_without_an_image() -> None:
     rows = [{"image": encoded(number), "label": "ab"[number % 2]} for number in range(20)]
     rows[4]["image"] = None
-    with pytest.raises(DataError, match=r"row 5 of `train` \(counted from 1\): no image in `image`"):
+    with pytest.raises(DataError, match=r"row 5 \(counted from 1\): no image in `image`"):
         split(rows, limits={"train": 18}, hold_out={"validation": 0.1})
 
 

@@ -67,7 +67,7 @@ class TestLabels:
     def test_a_label_that_is_not_listed(self) -> None:
         rows = [*table(), {"text": "t", "label": "bb"}]
         with pytest.raises(
-            DataError, match=r"1 of 21 rows .* not among those listed: `bb` \(row 21 of"
+            DataError, match=r"1 of 21 rows .* not among those listed: `bb` \(row 21 \("
         ) as error:
             split(rows, labels=["a", "bbb", "b"])
         assert "did you mean `bbb`?" in str(error.value.hint)
@@ -127,13 +127,13 @@ class TestLabels:
         rows = table()
         rows[2]["label"] = nothing
         with pytest.raises(
-            DataError, match=r"1 of 20 rows .* have no label in `label` \(.*\): row 3 of `train`"
+            DataError, match=r"1 of 20 rows .* have no label in `label` \(.*\): row 3 \(counted"
         ):
             split(rows)
 
     def test_missing_numbers(self) -> None:
         frame = pd.DataFrame({"text": list("abcd") * 5, "label": [1, 0, None, 1] * 5})
-        with pytest.raises(DataError, match=r"5 of 20 rows .* have no label .* rows 3, 7, 11, 15, 19 of"):
+        with pytest.raises(DataError, match=r"5 of 20 rows .* have no label .* rows 3, 7, 11, 15, 19 \("):
             split(frame)
 
     @pytest.mark.parametrize("named", [True, False])
@@ -147,7 +147,7 @@ class TestLabels:
                 {"text": texts, "label": [-1 if named else None] * 20}, features=features
             ),
         )
-        with pytest.raises(DataError, match=r"`test` of .* has no labels") as error:
+        with pytest.raises(DataError, match=r"`test` in memory has no labels") as error:
             split(source)
         assert error.value.hint == "to leave this split out, write data.splits: {train: train}"
         left_out = split(source, splits={"train": "train"})

@@ -200,7 +200,7 @@ class TestReadSplit:
             self.read([{"text": "a"}])
 
     def test_an_unknown_label(self) -> None:
-        with pytest.raises(DataError, match=r"1 of 3 rows .* not among those listed: `c`"):
+        with pytest.raises(DataError, match=r"1 of 3 rows .* not among those the model knows: `c`"):
             self.read(table(3, labels="abc"))
 
     def test_which_split(self) -> None:

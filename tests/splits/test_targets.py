@@ -163,7 +163,7 @@ def test_rows_are_set_aside_and_limited_without_regard_to_labels() -> None:
 def test_read_split_knows_the_models_labels() -> None:
     assert read(table(["c"], ["a", "b"]), ("a", "b", "c"))["label"][:] == [[2], [0, 1]]
     assert read(table([], []), ("a", "b"))["label"][:] == [[], []]
-    with pytest.raises(DataError, match=r"1 of 2 rows .* not among those listed: `x` \(row 2"):
+    with pytest.raises(DataError, match=r"1 of 2 rows .* not among those the model knows: `x` \(row 2"):
         read(table(["c"], ["a", "x"]), ("a", "b", "c"))
 
 

@@ -79,7 +79,9 @@ class OneLabel(View):
 
         labels = self.result.labels
         top = confusions(self.confused, labels)
-        worst = " The commonest mistake: {} taken for {}, {} times.".format(*top.rows[0]) if top.rows else ""
+        given, said, times, *_ = top.rows[0] if top.rows else ("", "", 0)
+        often = "once" if times == 1 else f"{times} times"
+        worst = f" The commonest mistake: {given} taken for {said}, {often}." if times else ""
         yield Picture(
             "confusion",
             "Confusion matrix",
