@@ -113,6 +113,21 @@ def test_a_command_line_that_is_not_one(arguments: list[str], message: str) -> N
     refused(hftransfer(*arguments), message)
 
 
+def test_an_interrupt_before_there_is_a_command() -> None:
+    """While the command line is imported, which takes a moment."""
+    code = """
+import runpy, sys
+class Stop:
+    def find_spec(self, name, *rest):
+        if name == "typer":
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Stop())
+runpy.run_module("hftransfer", run_name="__main__")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "interrupted\n")
+
+
 # --- check -----------------------------------------------------------------------------------------------------
 
 
