@@ -125,14 +125,14 @@ def test_bytes_that_changed_on_the_way_are_not_committed(
 @pytest.mark.parametrize("path", ["/api/*", "/large/*"])
 @pytest.mark.parametrize("fault", PASSING)
 def test_a_fetch_outlives_what_passes(
-    fault: str, path: str, client: Client, hub: LoopbackHub, finished: Path
+    fault: str, path: str, client: Client, hub: LoopbackHub, run_dir: Path
 ) -> None:
-    assert "done" in client.push(finished, "me/desk")
+    assert "done" in client.push(run_dir, "me/desk")
     planned = hub.plan(PASSING[fault], method="GET", path=path, times=1)
     said = client.fetch("me/desk")
     assert "done" in said, said
     assert planned.met == 1
-    there, here = Path(said["done"]), finished / "model"
+    there, here = Path(said["done"]), run_dir / "model"
     assert (there / "model.safetensors").read_bytes() == (here / "model.safetensors").read_bytes()
 
 
@@ -140,9 +140,9 @@ def test_a_fetch_outlives_what_passes(
 @pytest.mark.parametrize("path", ["/api/*", "/large/*"])
 @pytest.mark.parametrize("fault", LASTING)
 def test_a_fetch_tells_what_lasts(
-    fault: str, path: str, client: Client, hub: LoopbackHub, finished: Path
+    fault: str, path: str, client: Client, hub: LoopbackHub, run_dir: Path
 ) -> None:
-    assert "done" in client.push(finished, "me/desk")
+    assert "done" in client.push(run_dir, "me/desk")
     hub.plan(LASTING[fault], method="GET", path=path, times=None)
     start = time.monotonic()
     said = client.fetch("me/desk")
@@ -154,9 +154,9 @@ def test_a_fetch_tells_what_lasts(
 @XET
 @pytest.mark.parametrize("fault", [WrongSize(), Corrupt()], ids=["wrong size", "other bytes"])
 def test_a_fetch_of_other_bytes_is_told(
-    fault: Fault, client: Client, hub: LoopbackHub, finished: Path
+    fault: Fault, client: Client, hub: LoopbackHub, run_dir: Path
 ) -> None:
-    assert "done" in client.push(finished, "me/desk")
+    assert "done" in client.push(run_dir, "me/desk")
     hub.plan(fault, method="GET", path="/large/*", times=1)
     said = client.fetch("me/desk")
     assert said.get("exit_code") == 1, said
