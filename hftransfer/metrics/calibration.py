@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
 
 BINS = 15
 """Of equal width, as Guo et al. 2017 and most since have it."""
@@ -27,14 +28,28 @@ def ece(references: IntArray, scores: FloatArray, *, bins: int = BINS) -> float:
     first, weighted by their rows. Sure: the highest probability of a row; of several labels, a label's own, and "right"
     is that the label is there.
 
-    What falls into a bin by chance counts, too: of few rows it is above 0 for a perfect model as well, so that it has
-    no bootstrap interval, which would count that twice.
+    What falls into a bin by chance counts, too: of few rows it is above 0 for a perfect model as well.
     """
     sure, right = confidence(references, scores)
     if not len(sure):
         return float("nan")
     sums = np.bincount(bins_of(sure, bins), weights=sure - right, minlength=bins)
     return float(np.abs(sums).sum() / len(sure))
+
+
+def resampled_ece(resamples: Resamples, references: IntArray, scores: FloatArray) -> FloatArray:
+    """(R,): `ece` on the resamples, less what it is too high there.
+
+    What fell into a bin by chance is in every resample, and its own chance comes on top: their mean lies above the
+    score. That bias is taken off (Efron & Tibshirani 1993, chapter 10), so that they lie around the score as it would
+    around its own mean on other rows; not around that of endless rows, which is lower still.
+    """
+    sure, right = confidence(references, scores)
+    guesses = len(sure) // len(references)  # of every row
+    table = np.zeros((len(references), BINS))
+    np.add.at(table, (np.arange(len(sure)) // guesses, bins_of(sure)), (sure - right) / guesses)
+    values = np.abs(resamples.means(table)).sum(axis=1)
+    return np.maximum(values - values.mean() + ece(references, scores), 0.0)
 
 
 def bins_of(sure: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int64]:

@@ -7,18 +7,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 from datasets import Features, Sequence, Value
 
-from hftransfer.metrics.calibration import ece
+from hftransfer.metrics.calibration import ece, resampled_ece
 from hftransfer.metrics.in_memory import InMemoryMetric
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from hftransfer.metrics.base import FloatArray, IntArray
+    from hftransfer.metrics.intervals import Resamples
+
 
 class ExpectedCalibrationError(InMemoryMetric):
-    """How far scores are from the shares that are right, in 15 bins of equal width (Guo et al. 2017): see `ece`.
-
-    It has no interval: what falls into a bin by chance adds to it, on a resample twice.
-    """
+    """How far scores are from the shares that are right, in 15 bins of equal width (Guo et al. 2017): see `ece`."""
 
     reference_url = "https://arxiv.org/abs/1706.04599"
     data_format = "arrow"  # see RocAuc
@@ -37,3 +37,9 @@ class ExpectedCalibrationError(InMemoryMetric):
         """
         classes, scores = references.to_numpy(), np.stack(prediction_scores.to_numpy())
         return {"ece": ece(np.stack(classes) if classes.dtype == object else classes, scores)}
+
+    def resampled(
+        self, resamples: Resamples, references: IntArray, prediction_scores: FloatArray
+    ) -> FloatArray:
+        """See `Metric.resampled`, and `resampled_ece`."""
+        return resampled_ece(resamples, references, prediction_scores)

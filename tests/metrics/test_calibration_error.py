@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from sklearn.metrics import brier_score_loss, log_loss
 
-from hftransfer.metrics.calibration import brier, ece, nll
+from hftransfer.metrics.calibration import brier, ece, nll, resampled_ece
+from hftransfer.metrics.intervals import Resamples, interval
 
 # Sure 0.9, 0.9, 0.6, 0.6; right yes, no, yes, yes.
 TRUE = np.array([0, 0, 1, 0])
@@ -69,3 +70,38 @@ def test_equal_scikit_learn(classes: int) -> None:
 def test_what_was_given_no_chance_at_all_has_a_number() -> None:
     assert np.isfinite(nll(np.array([0]), np.array([[0.0, 1.0]])))
     assert np.isfinite(nll(np.array([[1, 0]]), np.array([[0.0, 1.0]])))
+
+
+@pytest.mark.parametrize("several", [False, True])
+@pytest.mark.parametrize("groups", [None, np.arange(120) // 3])
+def test_on_resamples_it_is_what_it_is_of_the_rows_drawn_less_one_bias(
+    several: bool, groups: np.ndarray | None
+) -> None:
+    random = np.random.default_rng(5)
+    said = random.dirichlet(np.ones(3), 120)
+    true = (random.random((120, 3)) < said).astype(int) if several else random.integers(0, 3, 120)
+    resamples = Resamples(120, groups=groups, count=200)
+    values = resampled_ece(resamples, true, said)
+    drawn = [np.repeat(np.arange(120), one.astype(int)) for block in resamples.weights() for one in block]
+    plain = np.array([ece(true[rows], said[rows]) for rows in drawn])
+    bias = plain.mean() - ece(true, said)
+    assert bias > 0.005  # control: it is too high on resamples
+    assert values == pytest.approx(np.maximum(plain - bias, 0), abs=1e-12)
+
+
+@pytest.mark.parametrize("sharper", [1.0, 2.0])
+def test_nineteen_in_twenty_intervals_hold_what_it_is_on_other_rows(sharper: float) -> None:
+    """Of scores that come true, and of some that are too sure."""
+    random = np.random.default_rng(3)
+    scores, bounds = [], []
+    for _ in range(300):
+        chances = random.dirichlet(np.ones(3), 300)
+        true = (random.random(300)[:, None] > chances.cumsum(axis=1)).sum(axis=1)
+        said = chances**sharper / (chances**sharper).sum(axis=1, keepdims=True)
+        scores.append(ece(true, said))
+        bounds.append(interval(resampled_ece(Resamples(300, count=400), true, said)))
+    other = np.mean(scores)
+    there = [one for one in bounds if one is not None]
+    assert len(there) == 300
+    held = np.mean([low <= other <= high for low, high in there])
+    assert 0.92 <= held <= 0.99

@@ -15,8 +15,10 @@ from hftransfer.metrics import rankings
 from hftransfer.metrics.intervals import Resamples, bounds, interval, intervals, resampled
 from hftransfer.registry import METRICS
 
-WITHOUT = {"confusion_matrix", "entity_report", "qa_report", "iou", "ece"}
-"""Tables, and a mean of distances."""
+WITHOUT = {"confusion_matrix", "entity_report", "qa_report", "iou"}
+"""Tables."""
+SHIFTED = {"ece"}
+"""On a resample it is not what it is of the rows drawn: see `test_calibration_error`."""
 WORDS = ["a", "red", "cat", "and", "the", "blue", "dog", "sat", "on", "one", "green", "mat"]
 
 
@@ -58,8 +60,8 @@ def drawn(values: Any, places: Sequence[int]) -> Any:
     return values[places] if isinstance(values, np.ndarray) else [values[place] for place in places]
 
 
-CASES = [(name, kind) for name, kind in FIT if name not in WITHOUT] + [
-    (name, "") for name in METRICS.names() if name not in WITHOUT and name not in dict(FIT)
+CASES = [(name, kind) for name, kind in FIT if name not in WITHOUT | SHIFTED] + [
+    (name, "") for name in METRICS.names() if name not in WITHOUT | SHIFTED and name not in dict(FIT)
 ]
 
 
@@ -97,7 +99,7 @@ def test_on_a_resample_a_metric_is_what_it_is_of_the_rows_drawn(
 
 def test_every_metric_has_one_or_is_known_not_to() -> None:
     assert len(CASES) >= 55
-    assert {name for name, _ in CASES} | WITHOUT == set(METRICS.names())
+    assert {name for name, _ in CASES} | WITHOUT | SHIFTED == set(METRICS.names())
     for name, _ in CASES:  # every one of them ends somewhere
         assert np.isfinite(METRICS.get(name).between).any()
     for name in WITHOUT:
