@@ -49,7 +49,7 @@ def resampled_ece(resamples: Resamples, references: IntArray, scores: FloatArray
     table = np.zeros((len(references), BINS))
     np.add.at(table, (np.arange(len(sure)) // guesses, bins_of(sure)), (sure - right) / guesses)
     values = np.abs(resamples.means(table)).sum(axis=1)
-    return np.maximum(values - values.mean() + ece(references, scores), 0.0)
+    return np.asarray(np.maximum(values - values.mean() + ece(references, scores), 0.0))
 
 
 def bins_of(sure: NDArray[np.float64], bins: int = BINS) -> NDArray[np.int64]:
